@@ -1,0 +1,251 @@
+"""Ports: the protocols by which engines meet. A simulated battery and a Modbus one are the same ``Device``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpp.core.errors import SeriesMismatchError, UnknownNameError
+from vpp.core.messages import Ack, Award, Command, Event, Forecast, Offer, Readings, Schedule, SeriesKey
+from vpp.core.time import TimeGrid
+
+Floats = NDArray[np.float64]
+ProblemT_contra = TypeVar("ProblemT_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTable:
+    """Several series on one grid.
+
+    Parameters
+    ----------
+    grid : TimeGrid
+        The T steps.
+    keys : tuple of SeriesKey
+        The K series.
+    value : float array, shape (T, K)
+        Values; NaN where nothing is known.
+    """
+
+    grid: TimeGrid
+    keys: tuple[SeriesKey, ...]
+    value: Floats
+
+    def __post_init__(self) -> None:
+        """Refuse a table that does not fit its grid and keys."""
+        if self.value.shape != (self.grid.count, len(self.keys)):
+            raise SeriesMismatchError("value", self.value.shape, f"({self.grid.count}, {len(self.keys)})")
+
+    def column(self, key: SeriesKey) -> Floats:
+        """Return one series, shape (T,); an unknown one names the nearest."""
+        if key not in self.keys:
+            raise UnknownNameError("series", str(key), map(str, self.keys))
+        column: Floats = self.value[:, self.keys.index(key)]
+        return column
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """The only reader of time. Live it is the wall; in a back-test it is the data."""
+
+    def now(self) -> datetime:
+        """Return the present, aware UTC."""
+        ...
+
+    def sleep_until(self, moment: datetime) -> None:
+        """Return when the present has reached ``moment``; at once when it has passed."""
+        ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Something that measures and, perhaps, obeys."""
+
+    asset_ids: tuple[str, ...]
+
+    def execute(self, command: Command) -> None:
+        """Take a command for the step it names; the answer comes with the next ``poll``."""
+        ...
+
+    def poll(self, now: datetime) -> tuple[Readings | None, Sequence[Ack]]:
+        """Return what was measured in steps that ended by ``now`` and not yet reported, and the answers to commands."""
+        ...
+
+
+@runtime_checkable
+class Bus(Protocol):
+    """Carries readings from producers to one consumer, in order per source."""
+
+    def publish(self, readings: Readings) -> None:
+        """Hand over readings; returns when the bus holds them."""
+        ...
+
+    def consume(self, *, most: int = 1000) -> list[Readings]:  # house: allow-1000, a count of batches
+        """Return what has arrived and was not yet acknowledged, at most ``most`` batches."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Forget what ``consume`` returned, because it is safely stored."""
+        ...
+
+    def close(self) -> None:
+        """Release what the bus holds."""
+        ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Keeps everything, each value with its three times and its revisions. A write that returns is durable.
+
+    Safe to share between threads. Readings are a set of rows: the same row again (all fields equal) changes nothing;
+    another row for the same series and time is a revision. The last to arrive wins; of those that arrived in the same
+    second, the last written. Nothing of one plant is ever in the answer for another; an unknown plant is an empty one.
+    """
+
+    def write_readings(self, readings: Readings) -> int:
+        """Keep readings and return how many rows were new."""
+        ...
+
+    def series(
+        self,
+        plant: str,
+        keys: Sequence[SeriesKey],
+        grid: TimeGrid,
+        *,
+        known_at: datetime | None = None,
+        reading_s: int | None = None,
+    ) -> SeriesTable:
+        """Return series as means over the steps of a grid, as known at ``known_at`` (default: everything).
+
+        By default a step is the mean of the readings that start in it, and NaN when none does. With ``reading_s``,
+        how long a reading holds [s], the energy is exact: on a finer grid a value is repeated over the steps it
+        covers; on a coarser one a step of which a part was not read is NaN.
+        """
+        ...
+
+    def readings(
+        self,
+        plant: str,
+        keys: Sequence[SeriesKey],
+        start: datetime,
+        end: datetime,
+        *,
+        known_at: datetime | None = None,
+        most: int = 10_000,
+    ) -> Readings:
+        """Return the winning readings whose step starts in ``[start, end)``, by time then key.
+
+        When there are more than ``most``, the oldest; read on from the last time returned.
+        """
+        ...
+
+    def latest(self, plant: str, *, known_at: datetime | None = None) -> Readings | None:
+        """Return the newest value of every series of a plant; None when there is none.
+
+        Newest by the time it holds: of a price published ahead, the last hour published.
+        """
+        ...
+
+    def span(self, plant: str) -> tuple[datetime, datetime] | None:
+        """Return the first and last step start of a plant's readings; None when there is none."""
+        ...
+
+    def write_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Keep forecasts with their quantiles."""
+        ...
+
+    def forecasts(self, plant: str, *, issued_by: datetime | None = None) -> list[Forecast]:
+        """Return the newest forecast of every series issued no later than ``issued_by``, by source and metric."""
+        ...
+
+    def write_schedule(self, schedule: Schedule) -> None:
+        """Keep a schedule with its reasons."""
+        ...
+
+    def schedule(self, plant: str, *, issued_by: datetime | None = None) -> Schedule | None:
+        """Return the newest schedule issued no later than ``issued_by``; of one moment, the last written."""
+        ...
+
+    def write_commands(self, commands: Sequence[Command]) -> None:
+        """Keep commands, before they are sent; the same one again changes nothing, another under its id is refused."""
+        ...
+
+    def commands(self, plant: str, start: datetime, end: datetime) -> list[Command]:
+        """Return the commands whose step starts in ``[start, end)``."""
+        ...
+
+    def write_acks(self, acks: Sequence[Ack]) -> None:
+        """Keep the answers of devices; the same one again changes nothing."""
+        ...
+
+    def acks(self, plant: str, start: datetime, end: datetime) -> list[Ack]:
+        """Return the answers given in ``[start, end)``."""
+        ...
+
+    def write_award(self, award: Award) -> None:
+        """Keep what a market took."""
+        ...
+
+    def awards(self, plant: str, start: datetime, end: datetime) -> list[Award]:
+        """Return the awards whose delivery begins in ``[start, end)``."""
+        ...
+
+    def write_events(self, events: Sequence[Event]) -> None:
+        """Keep events, whose facts are JSON values."""
+        ...
+
+    def events(self, plant: str, *, most: int = 100) -> list[Event]:
+        """Return the newest events, newest first."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """Predicts several series at once from their past. ``history.grid.end`` is the moment of decision."""
+
+    name: str
+
+    def fit(self, history: SeriesTable) -> None:
+        """Learn from the past."""
+        ...
+
+    def predict(self, history: SeriesTable, steps: int) -> Floats:
+        """Return point forecasts of the next ``steps`` steps, shape (steps, K); NaN where it cannot answer."""
+        ...
+
+
+class Planner(Protocol[ProblemT_contra]):
+    """Turns a problem into a schedule."""
+
+    name: str
+
+    def plan(self, problem: ProblemT_contra) -> Schedule:
+        """Return a schedule with its status; never raises for an infeasible problem."""
+        ...
+
+
+@runtime_checkable
+class Market(Protocol):
+    """Takes offers for a product."""
+
+    def submit(self, offer: Offer) -> Award:
+        """Return what was taken of an offer, and at what price."""
+        ...
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """Tells people and faces what happened."""
+
+    def notify(self, event: Event) -> None:
+        """Pass an event on."""
+        ...

@@ -1,0 +1,185 @@
+"""The short shape of a plant file: a flat list of ``resources`` behind one meter.
+
+It is read, checked in its own terms, and turned into the full shape. What it omits takes the defaults of that shape.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from vpp.config.fields import (
+    LATER_STRATEGIES,
+    Cost,
+    Efficiency,
+    EnergyKwh,
+    Fraction,
+    Model,
+    PowerKw,
+    StrategyName,
+    ZoneName,
+    slug,
+)
+from vpp.config.plant_file import ConnectionSpec, LocationSpec
+from vpp.config.prices_file import Prices
+
+
+class _Resource(Model):
+    name: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        description="display name; its slug becomes the id"
+    )
+    max_power: PowerKw | None = Field(default=None, description="largest power [kW]")
+    peak_power: PowerKw | None = Field(default=None, description="largest power [kW]")
+    rated_power: PowerKw | None = Field(default=None, description="largest power [kW]")
+
+    @property
+    def power_kw(self) -> float | None:
+        """The largest power, under whichever name it was given."""
+        return next((p for p in (self.max_power, self.peak_power, self.rated_power) if p is not None), None)
+
+    @model_validator(mode="after")
+    def _one_power(self) -> _Resource:
+        given = {p for p in (self.max_power, self.peak_power, self.rated_power) if p is not None}
+        if len(given) > 1:
+            raise ValueError(f"one largest power; max_power, peak_power and rated_power disagree: {sorted(given)}")
+        return self
+
+
+class BatteryResource(_Resource):
+    """A battery: capacity [kWh] and max_power [kW]."""
+
+    type: Literal["battery"]
+    capacity: EnergyKwh = Field(description="nominal energy [kWh], above 0")
+    efficiency: Efficiency = Field(default=0.9, description="round-trip efficiency, above 0 to 1")
+    min_soc: Fraction = Field(default=0.1, description="lowest state of charge, 0 to 1")
+    max_soc: Fraction = Field(default=0.9, description="highest state of charge, 0 to 1")
+    initial_soc: Fraction = Field(default=0.5, description="state of charge at the start, 0 to 1")
+    backup_soc: Fraction = Field(default=0.0, description="level kept for an outage, 0 to 1")
+    wear_cost_per_kwh: Cost = Field(default=0.02, description="wear per kWh discharged [currency/kWh]")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BatteryResource:
+        if self.power_kw is None:
+            raise ValueError("max_power, the largest power of the battery [kW]")
+        if self.min_soc > self.max_soc:
+            raise ValueError(f"min_soc at most max_soc; got min_soc {self.min_soc:g} over max_soc {self.max_soc:g}")
+        if not self.min_soc <= self.initial_soc <= self.max_soc:
+            raise ValueError(
+                f"initial_soc between min_soc {self.min_soc:g} and max_soc {self.max_soc:g}; got {self.initial_soc:g}"
+            )
+        if self.backup_soc > self.max_soc:
+            raise ValueError(f"backup_soc at most max_soc {self.max_soc:g}; got {self.backup_soc:g}")
+        return self
+
+
+class SolarResource(_Resource):
+    """A photovoltaic array: peak_power [kW]."""
+
+    type: Literal["solar"]
+    curtailable: bool = Field(default=False, description="true when its inverter obeys a cap")
+
+
+class WindResource(_Resource):
+    """A wind turbine: rated_power [kW]."""
+
+    type: Literal["wind"]
+    curtailable: bool = Field(default=False, description="true when it obeys a cap")
+
+
+class LoadResource(_Resource):
+    """Consumption: peak_power [kW], if known."""
+
+    type: Literal["load"]
+
+
+class EvChargerResource(_Resource):
+    """A charging point: max_power [kW], and the car's capacity [kWh] if known."""
+
+    type: Literal["ev_charger"]
+    capacity: EnergyKwh = Field(default=60.0, description="battery of the usual car [kWh]")
+
+
+class HeatPumpResource(_Resource):
+    """A heat pump: rated_power [kW]."""
+
+    type: Literal["heat_pump"]
+
+
+Resource = Annotated[
+    BatteryResource | SolarResource | WindResource | LoadResource | EvChargerResource | HeatPumpResource,
+    Field(discriminator="type"),
+]
+
+
+class OptimizationSection(Model):
+    """How the plant is planned."""
+
+    strategy: StrategyName = Field(default="linear", description="name of the planner")
+    time_horizon: Annotated[float, Field(gt=0.0, le=24 * 14)] = Field(default=36.0, description="hours planned ahead")
+    solver_timeout: Annotated[float, Field(gt=0.0, le=3600.0)] = Field(
+        default=5.0, description="seconds a plan may take"
+    )
+
+
+class ResourcesFile(Model):
+    """A plant as a list of resources behind one meter."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)] = Field(description="display name")
+    location: LocationSpec | str | None = Field(default=None, description="a place name, or latitude and longitude")
+    timezone: ZoneName = Field(default="UTC", description="IANA zone")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(default="EUR", description="ISO 4217 code")
+    control: bool = Field(default=False, description="true: commands are sent; false: advice only")
+    optimization: OptimizationSection = Field(default=OptimizationSection(), description="how the plant is planned")
+    connection: ConnectionSpec = Field(default=ConnectionSpec(), description="limits of the meter")
+    prices: Prices = Field(default=Prices(), description="what a kWh costs and earns")
+    resources: tuple[Resource, ...] = Field(min_length=1, description="what stands behind the meter")
+
+    def full_shape(self) -> dict[str, Any]:
+        """Return the same plant in the full shape, as a mapping that ``PlantFile`` reads."""
+        strategy = "linear" if self.optimization.strategy in LATER_STRATEGIES else self.optimization.strategy
+        return {
+            "name": self.name,
+            "location": self.location,
+            "timezone": self.timezone,
+            "currency": self.currency,
+            "control": self.control,
+            "prices": self.prices,
+            "planning": {
+                "horizon": round(self.optimization.time_horizon * 3600),
+                "solver_timeout_s": self.optimization.solver_timeout,
+                "strategy": strategy,
+            },
+            "sites": [
+                {
+                    "id": "site",
+                    "connection": self.connection,
+                    "assets": [_asset(resource) for resource in self.resources],
+                }
+            ],
+        }
+
+
+def _asset(resource: Resource) -> dict[str, Any]:
+    shared: dict[str, Any] = {"kind": resource.type, "id": slug(resource.name)}
+    power_kw = resource.power_kw
+    if isinstance(resource, BatteryResource):
+        return shared | {
+            "capacity_kwh": resource.capacity,
+            "power_kw": power_kw,
+            "round_trip_efficiency": resource.efficiency,
+            "soc_min": resource.min_soc,
+            "soc_max": resource.max_soc,
+            "soc_initial": resource.initial_soc,
+            "backup_soc": resource.backup_soc,
+            "wear_cost_per_kwh": resource.wear_cost_per_kwh,
+        }
+    if isinstance(resource, SolarResource):
+        return shared | {"peak_kw": power_kw or 0.0, "curtailable": resource.curtailable}
+    if isinstance(resource, WindResource):
+        return shared | {"rated_kw": power_kw or 0.0, "curtailable": resource.curtailable}
+    if isinstance(resource, EvChargerResource):
+        return shared | {"rated_kw": power_kw or 0.0, "capacity_kwh": resource.capacity}
+    if isinstance(resource, HeatPumpResource):
+        return shared | {"rated_kw": power_kw or 0.0}
+    return shared | {"peak_kw": power_kw}

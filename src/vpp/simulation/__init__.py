@@ -1,0 +1,1 @@
+"""How assets behave: batteries that execute commands and plants replayed from measurements."""

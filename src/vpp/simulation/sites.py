@@ -1,0 +1,161 @@
+"""Sites in one step: batteries hold their set-points, follow the meter where told, and the meter's limits hold.
+
+Vectorised over sites. Grid power is positive when feeding in. Invariant: at every meter the grid power is the sum of
+the powers behind it, and every battery obeys the energy balance of ``core.storage``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpp.core.assets import Battery, Plant
+from vpp.core.storage import StorageLimits, execute, power_band_kw
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SitesStep:
+    """What happened at S sites with A batteries in one step.
+
+    Parameters
+    ----------
+    battery_kw : float array, shape (A,)
+        Battery powers; positive discharges.
+    energy_kwh : float array, shape (A,)
+        Stored energy at the end.
+    curtailed_kw : float array, shape (S,)
+        Generation left unused, non-negative.
+    grid_kw : float array, shape (S,)
+        Power at the meters.
+    violation_kw : float array, shape (S,)
+        Power beyond a connection's limit that nothing behind the meter could prevent, non-negative.
+    """
+
+    battery_kw: Floats
+    energy_kwh: Floats
+    curtailed_kw: Floats
+    grid_kw: Floats
+    violation_kw: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class SetPoints:
+    """What was commanded for one step.
+
+    Parameters
+    ----------
+    battery_kw : float array, shape (A,)
+        Set-points; positive discharges.
+    floor_kw, ceiling_kw : float arrays, shape (A,)
+        Grid power below which a battery raises, above which it lowers its power; -inf and inf for never.
+    generation_cap : float array, shape (S,)
+        Share of the curtailable generation allowed (0-1).
+    generation_ceiling_kw : float array, shape (S,)
+        Grid power above which curtailable generation is lowered; inf for never.
+    """
+
+    battery_kw: Floats
+    floor_kw: Floats
+    ceiling_kw: Floats
+    generation_cap: Floats
+    generation_ceiling_kw: Floats
+
+    @classmethod
+    def idle(cls, *, batteries: int, sites: int) -> SetPoints:
+        """Return set-points that leave everything alone."""
+        return cls(
+            np.zeros(batteries),
+            np.full(batteries, -np.inf),
+            np.full(batteries, np.inf),
+            np.ones(sites),
+            np.full(sites, np.inf),
+        )
+
+
+class SiteBank:
+    """The batteries and meters of a plant, ready to be stepped.
+
+    Parameters
+    ----------
+    plant : Plant
+        Its sites and batteries.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        self.batteries: tuple[Battery, ...] = plant.batteries
+        self.battery_site = np.array([i for i, site in enumerate(plant.sites) for _ in site.batteries], dtype=np.int64)
+        self.import_max_kw = np.array([site.connection.import_max_kw for site in plant.sites])
+        self.export_max_kw = np.array([site.connection.export_max_kw for site in plant.sites])
+        self.limits = _limits(self.batteries)
+        self._turns = _turns(self.battery_site)
+
+    def step(
+        self, energy_kwh: Floats, points: SetPoints, *, fixed_kw: Floats, curtailable_kw: Floats, duration_h: float
+    ) -> SitesStep:
+        """Return what one step did.
+
+        Parameters
+        ----------
+        energy_kwh : float array, shape (A,)
+            Stored energy at the start.
+        points : SetPoints
+            What was commanded.
+        fixed_kw : float array, shape (S,)
+            Uncontrolled power at each site, positive toward the grid.
+        curtailable_kw : float array, shape (S,)
+            Generation that may be curtailed, non-negative, not in ``fixed_kw``.
+        duration_h : float
+            Length of the step [h].
+        """
+        low, high = power_band_kw(energy_kwh, self.limits, duration_h=duration_h)
+        power = np.clip(points.battery_kw, low, high)
+        made_kw = curtailable_kw * points.generation_cap
+        floor = np.maximum(points.floor_kw, -self.import_max_kw[self.battery_site])
+        ceiling = points.ceiling_kw
+        self._follow(power, low, high, floor=floor, ceiling=ceiling, other_kw=fixed_kw + made_kw)
+        grid = fixed_kw + made_kw + self._by_site(power)
+        most_kw = np.minimum(points.generation_ceiling_kw, self.export_max_kw)
+        made_kw = made_kw - np.clip(grid - most_kw, 0.0, made_kw)
+        # what curtailment cannot hold, the batteries must
+        self._follow(
+            power, low, high, floor=floor, ceiling=self.export_max_kw[self.battery_site], other_kw=fixed_kw + made_kw
+        )
+        done = execute(energy_kwh, power, self.limits, duration_h=duration_h)
+        grid = fixed_kw + made_kw + self._by_site(done.power_kw)
+        beyond = np.maximum(grid - self.export_max_kw, 0.0) + np.maximum(-grid - self.import_max_kw, 0.0)
+        return SitesStep(done.power_kw, done.energy_kwh, curtailable_kw - made_kw, grid, beyond)
+
+    def _by_site(self, power: Floats) -> Floats:
+        return np.bincount(self.battery_site, weights=power, minlength=self.import_max_kw.size).astype(np.float64)
+
+    def _follow(
+        self, power: Floats, low: Floats, high: Floats, *, floor: Floats, ceiling: Floats, other_kw: Floats
+    ) -> None:
+        """Move ``power`` in place to keep the grid between floor and ceiling, one battery of each site at a time."""
+        for turn in self._turns:
+            site = self.battery_site[turn]
+            grid = (other_kw + self._by_site(power))[site]
+            lift = np.maximum(floor[turn] - grid, 0.0)
+            drop = np.maximum(grid - ceiling[turn], 0.0)
+            power[turn] = np.clip(power[turn] + lift - drop, low[turn], high[turn])
+
+
+def _limits(batteries: tuple[Battery, ...]) -> StorageLimits:
+    return StorageLimits(
+        np.array([b.soc_min * b.capacity_kwh for b in batteries]),
+        np.array([b.soc_max * b.capacity_kwh for b in batteries]),
+        np.array([b.charge_max_kw for b in batteries]),
+        np.array([b.discharge_max_kw for b in batteries]),
+        np.array([b.charge_efficiency for b in batteries]),
+        np.array([b.discharge_efficiency for b in batteries]),
+    )
+
+
+def _turns(battery_site: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return index arrays: the first battery of every site, then the second of every site that has one, and so on."""
+    rank = np.array([int((battery_site[:i] == site).sum()) for i, site in enumerate(battery_site)], dtype=np.int64)
+    return [np.flatnonzero(rank == turn) for turn in range(int(rank.max()) + 1)] if rank.size else []

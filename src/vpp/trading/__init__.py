@@ -1,0 +1,1 @@
+"""Money: what a kWh costs and earns, positions sold day-ahead, and the statement of a window."""

@@ -244,6 +244,7 @@ def test_a_column_that_is_not_in_the_table_names_those_that_are() -> None:
     ("status", "usable"),
     [
         (PlanStatus.OPTIMAL, True),
+        (PlanStatus.FEASIBLE, True),
         (PlanStatus.FALLBACK_USED, True),
         (PlanStatus.INFEASIBLE, False),
         (PlanStatus.TIMEOUT, False),
@@ -291,7 +292,14 @@ def test_messages_are_frozen_and_cross_processes(message: object) -> None:
 
 
 def test_wire_forms_do_not_change() -> None:
-    assert [status.value for status in PlanStatus] == ["optimal", "infeasible", "fallback_used", "timeout", "failed"]
+    assert [status.value for status in PlanStatus] == [
+        "optimal",
+        "feasible",
+        "infeasible",
+        "fallback_used",
+        "timeout",
+        "failed",
+    ]
     assert [status.value for status in AckStatus] == ["executed", "limited", "refused", "expired"]
     assert {code.name.lower(): int(code) for code in ReasonCode}["discharge_export"] == 7
     assert str(PV) == "pv-1/power_kw"

@@ -20,9 +20,10 @@ Floats = NDArray[np.float64]
 
 
 class PlanStatus(StrEnum):
-    """How a plan came about. Anything but OPTIMAL says why in ``Schedule.message``."""
+    """How a plan came about; FEASIBLE keeps every limit and claims no least cost. All but OPTIMAL say why in ``message``."""
 
     OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
     INFEASIBLE = "infeasible"
     FALLBACK_USED = "fallback_used"
     TIMEOUT = "timeout"
@@ -163,7 +164,7 @@ class Schedule:
     @property
     def usable(self) -> bool:
         """True when there is a plan to execute."""
-        return self.status in (PlanStatus.OPTIMAL, PlanStatus.FALLBACK_USED)
+        return self.status in (PlanStatus.OPTIMAL, PlanStatus.FEASIBLE, PlanStatus.FALLBACK_USED)
 
     def column(self, asset_id: str) -> int:
         """Return the column of an asset; an unknown id names the nearest."""

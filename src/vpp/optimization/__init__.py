@@ -1,0 +1,1 @@
+"""Plans: problem -> sparse matrices -> HiGHS, with duals, reasons and honest statuses."""

@@ -22,6 +22,8 @@ from vpp.optimization.solver import Solver, SolveStatus
 
 TOLERANCE = 1e-9
 NOISE_KW = 1e-9
+SMALLEST_SAID = 0.005
+"""A difference that would be rounded to nothing is called none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +201,8 @@ def sentence(
     if schedule.power_kw[step, column] != 0.0 and reason.limit in _LIMIT_WORDS:
         words.append(_LIMIT_WORDS[reason.limit])
     if alternative_power_kw is not None and alternative_cost is not None and np.isfinite(alternative_cost):
-        words.append(f"{_action(alternative_power_kw)} instead would cost {alternative_cost:.2f} {currency} more.")
+        more = "the same" if alternative_cost < SMALLEST_SAID else f"{alternative_cost:.2f} {currency} more"
+        words.append(f"{_action(alternative_power_kw)} instead would cost {more}.")
     return " ".join(words)
 
 

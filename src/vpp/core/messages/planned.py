@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 class PlanStatus(StrEnum):
-    """How a plan came about; FEASIBLE keeps every limit and claims no least cost. All but OPTIMAL say why in ``message``."""
+    """How a plan came about. FEASIBLE keeps every limit and claims no least cost; all but OPTIMAL say why."""
 
     OPTIMAL = "optimal"
     FEASIBLE = "feasible"

@@ -1,0 +1,1 @@
+"""The only room that joins engines: wiring, the tick, the services and the clocks."""

@@ -1,0 +1,61 @@
+"""Doctor: what this machine has of what vpp needs or could use."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from vpp.core.extras import EXTRAS
+
+REQUIRED = {
+    "numpy": "arrays",
+    "pandas": "tables",
+    "pyarrow": "Parquet files",
+    "highspy": "the solver behind every plan",
+    "lightgbm": "the tree model among the forecasters",
+    "mlforecast": "features and training of that model",
+    "pydantic": "checked plant files",
+    "fastapi": "the HTTP interface",
+    "uvicorn": "the server behind it",
+    "plotly": "plots on the page and in reports",
+}
+SERVERS = {
+    "node": ("Node.js", "building the dashboard from source; the page runs without"),
+    "chromium": ("Chromium", "the browser tests of the page"),
+    "strace": ("strace", "the power-cut and full-disk tests of the store"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked for; ``found`` is its version or place, None when it is missing."""
+
+    kind: str
+    name: str
+    found: str | None
+    adds: str
+    remedy: str
+    required: bool = False
+
+
+def examine() -> list[Finding]:
+    """Return everything looked for: the interpreter, packages, extras, programs."""
+    findings = [Finding("python", "Python", platform.python_version(), "3.11 or newer", "", required=True)]
+    for package, adds in REQUIRED.items():
+        findings.append(Finding("package", package, _version(package), adds, f"pip install {package}", required=True))
+    for extra in EXTRAS:
+        found = None if extra.missing else ", ".join(f"{module} {_version(module)}" for module in extra.modules)
+        findings.append(Finding("extra", extra.name, found, extra.adds, f"pip install 'vpp[{extra.name}]'"))
+    for program, (name, adds) in SERVERS.items():
+        found = "present" if shutil.which(program) else None
+        findings.append(Finding("program", name, found, adds, f"your system's package {program}"))
+    return findings
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

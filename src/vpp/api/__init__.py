@@ -1,0 +1,1 @@
+"""HTTP and WebSocket face of the plants: parse, call one method of a view, format."""

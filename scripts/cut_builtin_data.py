@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLANTS = Path("src/vpp/config/plants")
 HOMES_FILE = PLANTS / "homes" / "history.parquet"
 WHOLESALE_FILE = PLANTS / "wholesale" / "history.parquet"
+# Apart from the powers, because another licence holds for it.
+WHOLESALE_PRICES_FILE = PLANTS / "wholesale" / "prices.parquet"
 HOME12_FILE = Path("tests/data/home12.parquet")
 
 PLANT_HOMES = (1, 2, 4, 5, 6, 7, 9, 10, 14, 15, 17)
@@ -308,8 +310,8 @@ def read_day_ahead(wheel: Path) -> pd.Series:
     return merge_prices(price_times(source["Datetime (UTC)"]), source["Price (EUR/MWhe)"].tolist())
 
 
-def cut_wholesale(simbench: Path, ev2gym: Path) -> pd.DataFrame:
-    """Return the history of the wholesale plant: quarter-hours of 2016 in UTC, kW and EUR/kWh.
+def cut_wholesale(simbench: Path, ev2gym: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the powers and, apart, the prices of the wholesale plant: quarter-hours of 2016 in UTC, kW and EUR/kWh.
 
     An hourly price holds for its four quarters; an hour without a price stays NaN.
     """
@@ -319,15 +321,15 @@ def cut_wholesale(simbench: Path, ev2gym: Path) -> pd.DataFrame:
         raise ValueError("simbench's load and generation files differ in their times")
     times = pd.DatetimeIndex(generation.index)
     price_per_kwh = read_day_ahead(ev2gym).reindex(times.floor("h")) / KILOWATT_HOURS_PER_MEGAWATT_HOUR
-    return pd.DataFrame(
+    powers = pd.DataFrame(
         {
             "time": times,
             "wind_kw": generation[WIND_PROFILE].to_numpy(),
             "pv_kw": generation[PV_PROFILE].to_numpy(),
             "load_kw": load[LOAD_PROFILE].to_numpy(),
-            "price_per_kwh": price_per_kwh.round(PRICE_DECIMALS).to_numpy(),
         }
     )
+    return powers, pd.DataFrame({"time": times, "price_per_kwh": price_per_kwh.round(PRICE_DECIMALS).to_numpy()})
 
 
 def to_arrow(history: pd.DataFrame) -> pa.Table:
@@ -349,8 +351,13 @@ def write_history(table: pa.Table, path: Path) -> None:
 def cut_all(wheels: Mapping[str, Path]) -> dict[Path, pa.Table]:
     """Return every file's table by its path in the repository."""
     homes, home12 = cut_homes(wheels[CITYLEARN.package])
-    wholesale = cut_wholesale(wheels[SIMBENCH.package], wheels[EV2GYM.package])
-    return {HOMES_FILE: to_arrow(homes), HOME12_FILE: to_arrow(home12), WHOLESALE_FILE: to_arrow(wholesale)}
+    powers, prices = cut_wholesale(wheels[SIMBENCH.package], wheels[EV2GYM.package])
+    return {
+        HOMES_FILE: to_arrow(homes),
+        HOME12_FILE: to_arrow(home12),
+        WHOLESALE_FILE: to_arrow(powers),
+        WHOLESALE_PRICES_FILE: to_arrow(prices),
+    }
 
 
 def differences(tables: Mapping[Path, pa.Table], root: Path) -> list[str]:

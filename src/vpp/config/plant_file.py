@@ -1,5 +1,6 @@
 """The plant file in its own shape: sites with assets behind one meter, prices, and how often to plan.
 
+Here stands what each field may hold by itself; what fields must be to each other is in ``config.consistency``.
 Every field has a description; ``vpp config schema`` prints them as JSON Schema.
 """
 
@@ -7,20 +8,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Discriminator, Field, Tag
 
 from vpp.config.fields import (
     STRATEGIES,
+    CadenceS,
+    Cop,
     Cost,
-    DurationS,
+    Currency,
+    DailyEnergyKwh,
+    Degrees90,
+    Degrees180,
     Efficiency,
     EnergyKwh,
+    FileNames,
     Fraction,
+    HorizonS,
     Model,
     PowerKw,
     ResolutionS,
     Slug,
+    SolverTimeoutS,
     StrategyName,
+    Switch,
     ZoneName,
 )
 from vpp.config.prices_file import Prices
@@ -44,20 +54,6 @@ class BatterySpec(Model):
     backup_soc: Fraction = Field(default=0.0, description="level kept for an outage, 0 to soc_max")
     wear_cost_per_kwh: Cost = Field(default=0.02, description="wear per kWh discharged [currency/kWh], 0 or more")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> BatterySpec:
-        if self.power_kw is None and (self.charge_max_kw is None or self.discharge_max_kw is None):
-            raise ValueError("power_kw, or both charge_max_kw and discharge_max_kw")
-        if self.soc_min > self.soc_max:
-            raise ValueError(f"soc_min at most soc_max; got soc_min {self.soc_min:g} over soc_max {self.soc_max:g}")
-        if not self.soc_min <= self.soc_initial <= self.soc_max:
-            raise ValueError(
-                f"soc_initial between soc_min {self.soc_min:g} and soc_max {self.soc_max:g}; got {self.soc_initial:g}"
-            )
-        if self.backup_soc > self.soc_max:
-            raise ValueError(f"backup_soc at most soc_max {self.soc_max:g}; got {self.backup_soc:g}")
-        return self
-
 
 class SolarSpec(Model):
     """A photovoltaic array, measured by ``<id>_kw``, non-negative."""
@@ -65,7 +61,7 @@ class SolarSpec(Model):
     kind: Literal["solar"]
     id: Slug
     peak_kw: PowerKw = Field(description="nominal power [kW], 0 or more")
-    curtailable: bool = Field(default=False, description="true when its inverter obeys a cap")
+    curtailable: Switch = Field(default=False, description="true when its inverter obeys a cap")
 
 
 class WindSpec(Model):
@@ -74,7 +70,7 @@ class WindSpec(Model):
     kind: Literal["wind"]
     id: Slug
     rated_kw: PowerKw = Field(description="rated power [kW], 0 or more")
-    curtailable: bool = Field(default=False, description="true when it obeys a cap")
+    curtailable: Switch = Field(default=False, description="true when it obeys a cap")
 
 
 class LoadSpec(Model):
@@ -102,9 +98,7 @@ class HeatPumpSpec(Model):
     kind: Literal["heat_pump"]
     id: Slug
     rated_kw: PowerKw = Field(description="largest electrical power [kW]")
-    cop: Annotated[float, Field(gt=0.0, le=20.0)] = Field(
-        default=3.0, description="heat per electricity, above 0 to 20"
-    )
+    cop: Cop = Field(default=3.0, description="heat per electricity, 0.1 to 20")
 
 
 class FlexibleLoadSpec(Model):
@@ -113,7 +107,9 @@ class FlexibleLoadSpec(Model):
     kind: Literal["flexible_load"]
     id: Slug
     rated_kw: PowerKw = Field(description="largest power [kW]")
-    energy_kwh_per_day: Annotated[float, Field(ge=0.0)] = Field(default=0.0, description="energy it needs a day [kWh]")
+    energy_kwh_per_day: DailyEnergyKwh = Field(
+        default=0.0, description="energy it needs a day [kWh], at most 24 h of rated_kw"
+    )
 
 
 AssetSpec = Annotated[
@@ -138,34 +134,37 @@ class SiteSpec(Model):
 
 
 class LocationSpec(Model):
-    """Where the plant stands."""
+    """Where the plant stands; ``lat`` and ``lon`` are taken too."""
 
-    latitude_deg: Annotated[float, Field(ge=-90.0, le=90.0)] = Field(description="degrees north, -90 to 90")
-    longitude_deg: Annotated[float, Field(ge=-180.0, le=180.0)] = Field(description="degrees east, -180 to 180")
+    latitude_deg: Degrees90 = Field(
+        validation_alias=AliasChoices("latitude_deg", "latitude", "lat"), description="degrees north, -90 to 90"
+    )
+    longitude_deg: Degrees180 = Field(
+        validation_alias=AliasChoices("longitude_deg", "longitude", "lon"), description="degrees east, -180 to 180"
+    )
+
+
+def _place_or_point(value: object) -> str:
+    return "place" if isinstance(value, str) else "point"
+
+
+Location = Annotated[
+    Annotated[str, Tag("place")] | Annotated[LocationSpec, Tag("point")], Discriminator(_place_or_point)
+]
 
 
 class PlanningSpec(Model):
     """How far ahead and how often the plant is planned."""
 
     resolution_s: ResolutionS = Field(default=900, alias="resolution", description="length of a step, divides a day")
-    horizon_s: DurationS = Field(default=36 * 3600, alias="horizon", description="how far a plan looks ahead")
-    plan_every_s: DurationS | None = Field(
+    horizon_s: HorizonS = Field(default=36 * 3600, alias="horizon", description="how far a plan looks ahead")
+    plan_every_s: CadenceS | None = Field(
         default=None, alias="plan_every", description="cadence of plans; every step when left out"
     )
-    forecast_every_s: DurationS = Field(default=3600, alias="forecast_every", description="cadence of forecasts")
-    refit_every_s: DurationS = Field(default=7 * 86_400, alias="refit_every", description="cadence of training")
+    forecast_every_s: CadenceS = Field(default=3600, alias="forecast_every", description="cadence of forecasts")
+    refit_every_s: CadenceS = Field(default=7 * 86_400, alias="refit_every", description="cadence of training")
     strategy: StrategyName = Field(default="linear", description=f"one of {', '.join(STRATEGIES)}")
-    solver_timeout_s: Annotated[float, Field(gt=0.0, le=3600.0)] = Field(
-        default=5.0, description="seconds a plan may take"
-    )
-
-    @model_validator(mode="after")
-    def _whole_steps(self) -> PlanningSpec:
-        for name in ("horizon", "plan_every", "forecast_every", "refit_every"):
-            seconds = getattr(self, f"{name}_s")
-            if seconds is not None and seconds % self.resolution_s:
-                raise ValueError(f"{name} a multiple of the resolution, {self.resolution_s} s; got {seconds} s")
-        return self
+    solver_timeout_s: SolverTimeoutS = Field(default=5.0, description="seconds a plan may take")
 
 
 class PlantFile(Model):
@@ -174,10 +173,12 @@ class PlantFile(Model):
     id: Slug | None = Field(default=None, description="slug of the plant; made from the name when left out")
     name: Annotated[str, Field(min_length=1, max_length=120)] = Field(description="display name")
     timezone: ZoneName = Field(default="UTC", description="IANA zone of the plant's calendar and market")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(default="EUR", description="ISO 4217 code")
-    location: LocationSpec | str | None = Field(default=None, description="a place name, or latitude and longitude")
-    control: bool = Field(default=False, description="true: commands are sent; false: advice only")
-    history: str | None = Field(default=None, description="CSV or Parquet of past readings, relative to this file")
+    currency: Currency = Field(default="EUR", description="ISO 4217 code")
+    location: Location | None = Field(default=None, description="a place name, or latitude and longitude")
+    control: Switch = Field(default=False, description="true: commands are sent; false: advice only")
+    history: FileNames | None = Field(
+        default=None, description="CSV or Parquet files of past readings, relative to this file: one name or a list"
+    )
     prices: Prices = Field(default=Prices(), description="what a kWh costs and earns")
     planning: PlanningSpec = Field(default=PlanningSpec(), description="how far and how often to plan")
     sites: tuple[SiteSpec, ...] = Field(min_length=1, description="sites, each behind its own meter")

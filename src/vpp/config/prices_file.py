@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from vpp.config.fields import ClockTime, Cost, Model, Price
+from vpp.config.fields import ClockTime, Cost, Model, Price, Switch, TaxFraction, said
 
-Month = Annotated[int, Field(ge=1, le=12)]
+Month = Annotated[int, Field(ge=1, le=12), said("a month, 1 to 12")]
 
 
 class TimeOfUsePeriod(Model):
@@ -25,25 +25,18 @@ class TimeOfUsePeriod(Model):
 class Tariff(Model):
     """A price per kWh: flat, by time of use, or the plant's spot price; then a fee and a tax.
 
-    Drawing costs ``(base + fee_per_kwh) * (1 + tax_fraction)``; feeding in earns ``base - fee_per_kwh``.
+    Drawing costs ``(base + fee_per_kwh) * (1 + tax_fraction)``; feeding in earns
+    ``(base - fee_per_kwh) * (1 + tax_fraction)``. Exactly one of ``price_per_kwh``,
+    ``time_of_use`` and ``spot`` is given.
     """
 
     price_per_kwh: Price | None = Field(default=None, description="a flat price [currency/kWh]")
     time_of_use: tuple[TimeOfUsePeriod, ...] | None = Field(
         default=None, min_length=1, description="prices by local time"
     )
-    spot: bool = Field(default=False, description="take the spot price, column price_per_kwh of the data")
+    spot: Switch = Field(default=False, description="take the spot price, column price_per_kwh of the data")
     fee_per_kwh: Cost = Field(default=0.0, description="supplier's and network fee [currency/kWh]")
-    tax_fraction: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
-        default=0.0, description="tax on price and fee, 0 to 2"
-    )
-
-    @model_validator(mode="after")
-    def _one_base(self) -> Tariff:
-        given = [self.price_per_kwh is not None, self.time_of_use is not None, self.spot]
-        if sum(given) != 1:
-            raise ValueError("exactly one of price_per_kwh, time_of_use and spot: true")
-        return self
+    tax_fraction: TaxFraction = Field(default=0.0, description="tax on price and fee, 0 to 2")
 
 
 class DayAhead(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,9 +74,7 @@ def issues_of(fault: ValidationError, model: type[BaseModel], raw: Any) -> tuple
 
 
 def _follows_from_others(error: ErrorDetails) -> bool:
-    """Tell whether pydantic only repeats a fault: a list too short without its faulty members, a union's other side."""
-    if error["type"] == "string_type" and isinstance(error["input"], dict):
-        return True
+    """Tell whether pydantic only repeats a fault: a list too short without its faulty members."""
     return error["type"] == "too_short" and bool(error["input"])
 
 
@@ -88,43 +87,44 @@ def _issue(error: ErrorDetails, model: type[BaseModel], raw: Any) -> ConfigIssue
         near = nearest_names(str(location[-1]), known)
         hint = f"; did you mean {', '.join(near)}" if near else f"; known: {', '.join(sorted(known))}"
         return ConfigIssue(path, None, f"unknown key{hint}")
-    if kind == "missing":
-        return ConfigIssue(path, None, "is required")
     if kind.startswith("union_tag"):
-        return _union_issue(error, path, raw, location)
+        return _union_issue(error, path, model, raw, location)
+    return ConfigIssue(path, _plain(error["input"]), _words(error, location))
+
+
+def _words(error: ErrorDetails, location: Sequence[str | int]) -> str:
+    """Return what was expected, as a phrase that follows the path."""
+    kind, context = error["type"], error.get("ctx", {})
     if kind == "string_pattern_mismatch":
-        return ConfigIssue(
-            path, _plain(error["input"]), _PATTERNS.get(str(error["ctx"]["pattern"]), "has the wrong form")
-        )
-    if kind == "finite_number":
-        return ConfigIssue(path, str(error["input"]), "must be a finite number")
-    message = str(error["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return ConfigIssue(path, _plain(error["input"]), _with_verb(message))
+        return _PATTERNS.get(str(context["pattern"]), "has the wrong form")
+    if kind == "model_type" and location[-1:] == ("location",):
+        return "must be a place name, or a section with latitude_deg and longitude_deg"
+    if kind == "too_short" or (kind == "string_too_short" and context.get("min_length") == 1):
+        return "must not be empty"
+    if kind == "string_too_long":
+        return f"must be at most {context['max_length']} characters long"
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    return _WORDS.get(kind, str(error["msg"]).removeprefix("Value error, "))
 
 
-def _with_verb(message: str) -> str:
-    if message.startswith("input should be"):
-        return message.replace("input should be", "must be", 1)
-    return f"expected {message}"
-
-
-def _union_issue(error: ErrorDetails, path: str, raw: Any, location: tuple[str | int, ...]) -> ConfigIssue:
-    context = error.get("ctx", {})
-    discriminator = str(context.get("discriminator", "'kind'")).strip("'")
+def _union_issue(
+    error: ErrorDetails, path: str, model: type[BaseModel], raw: Any, location: tuple[str | int, ...]
+) -> ConfigIssue:
+    discriminator = str(error.get("ctx", {}).get("discriminator", "'kind'")).strip("'")
     found = _at(raw, location)
-    value = found.get(discriminator) if isinstance(found, dict) else None
-    known = [tag.strip(" '") for tag in str(context.get("expected_tags", "")).split(",") if tag.strip()]
-    if value is None:
-        return ConfigIssue(
-            f"{path}.{discriminator}", None, f"is required; one of {', '.join(known) or 'the known kinds'}"
-        )
-    near = nearest_names(str(value), known)
+    known = _tags(location, model, raw, discriminator)
+    if not isinstance(found, dict) or found.get(discriminator) is None:
+        return ConfigIssue(f"{path}.{discriminator}", None, f"is required; one of {', '.join(known)}")
+    value = _plain(found[discriminator])
+    near = nearest_names(value, known) if isinstance(value, str) else ()
     hint = f"; did you mean {', '.join(near)}" if near else f"; one of {', '.join(known)}"
     return ConfigIssue(f"{path}.{discriminator}", value, f"unknown {discriminator}{hint}")
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # a report is printed as JSON, which has no such number
     return value if isinstance(value, (str, int, float, bool)) else None
 
 
@@ -146,7 +146,7 @@ def _real_location(location: Sequence[str | int], raw: Any) -> tuple[str | int, 
         below = _at(here, (part,))
         if below is not None:
             here = below
-        elif isinstance(here, dict) and isinstance(part, str) and (following is not None or part in _UNION_PARTS):
+        elif part in _UNION_PARTS or (isinstance(here, dict) and isinstance(part, str) and following is not None):
             continue
         real.append(part)
     return tuple(real)
@@ -154,33 +154,49 @@ def _real_location(location: Sequence[str | int], raw: Any) -> tuple[str | int, 
 
 _PATTERNS = {
     "^[A-Z]{3}$": "must be a currency code of three capitals, e.g. EUR",
-    "^[a-z0-9][a-z0-9_-]{0,62}$": "must be a lower-case slug of letters, digits, '-' and '_'",
+    "^[a-z0-9][a-z0-9_-]{0,62}$": "must be a lower-case slug of at most 63 letters, digits, '-' and '_'",
 }
-_UNION_PARTS = {"str", "LocationSpec"}
+_WORDS = {
+    "missing": "is required",
+    "string_type": "must be text (a number or yes/no stands in quotes)",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must be a section of keys and values",
+    "model_attributes_type": "must be a section of keys and values",
+    "dict_type": "must be a section of keys and values",
+    "invalid_key": "a key must be text",
+}
+_UNION_PARTS = {"place", "point"}
 
 
-def _known_keys(location: Sequence[str | int], model: type[BaseModel], raw: Any) -> set[str]:
-    """Return the keys a section may hold, by walking the model along the path."""
+def _annotation(location: Sequence[str | int], model: type[BaseModel], raw: Any) -> tuple[Any, Any]:
+    """Return the type of a place in the file, by walking the model along the path, and what stands there."""
     current: Any = model
     here = raw
     for part in location:
+        if not isinstance(part, int):
+            field = _field(_model_for(current, here), part)
+            if field is None:
+                return None, None
+            current = field.annotation
         here = _at(here, (part,))
-        if isinstance(part, int):
-            continue
-        field = _field(current, part)
-        if field is None:
-            return set()
-        current = field.annotation
-    section = _model_for(current, here)
+    return current, here
+
+
+def _known_keys(location: Sequence[str | int], model: type[BaseModel], raw: Any) -> set[str]:
+    section = _model_for(*_annotation(location, model, raw))
     return set() if section is None else {field.alias or name for name, field in section.model_fields.items()}
 
 
-def _field(current: Any, key: str) -> FieldInfo | None:
-    for candidate in _models_in(current):
-        for name, field in candidate.model_fields.items():
-            if key in (name, field.alias):
-                return field
-    return None
+def _tags(location: Sequence[str | int], model: type[BaseModel], raw: Any, discriminator: str) -> list[str]:
+    annotation, _ = _annotation(location, model, raw)
+    fields = (candidate.model_fields.get(discriminator) for candidate in _models_in(annotation))
+    return [str(tag) for field in fields if field is not None for tag in getattr(field.annotation, "__args__", ())]
+
+
+def _field(section: type[BaseModel] | None, key: str) -> FieldInfo | None:
+    fields = section.model_fields if section is not None else {}
+    return next((field for name, field in fields.items() if key in (name, field.alias)), None)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -193,9 +209,10 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 def _model_for(annotation: Any, value: Any) -> type[BaseModel] | None:
     candidates = _models_in(annotation)
     for tag in ("kind", "type"):
-        if isinstance(value, dict) and tag in value:
-            for candidate in candidates:
-                field = candidate.model_fields.get(tag)
-                if field is not None and value[tag] in getattr(field.annotation, "__args__", ()):
-                    return candidate
+        if not isinstance(value, dict) or tag not in value:
+            continue
+        for candidate in candidates:
+            field = candidate.model_fields.get(tag)
+            if field is not None and value[tag] in getattr(field.annotation, "__args__", ()):
+                return candidate
     return candidates[0] if candidates else None

@@ -7,22 +7,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from vpp.config.fields import (
     LATER_STRATEGIES,
     Cost,
+    Currency,
     Efficiency,
     EnergyKwh,
+    FileNames,
     Fraction,
     Model,
     PowerKw,
+    SolverTimeoutS,
     StrategyName,
+    Switch,
     ZoneName,
+    said,
     slug,
 )
-from vpp.config.plant_file import ConnectionSpec, LocationSpec
+from vpp.config.plant_file import ConnectionSpec, Location
 from vpp.config.prices_file import Prices
+from vpp.core.units import SECONDS_PER_HOUR
+
+PlanHours = Annotated[float, Field(ge=0.25, le=24 * 14), said("hours, 0.25 to 336")]
 
 
 class _Resource(Model):
@@ -38,13 +46,6 @@ class _Resource(Model):
         """The largest power, under whichever name it was given."""
         return next((p for p in (self.max_power, self.peak_power, self.rated_power) if p is not None), None)
 
-    @model_validator(mode="after")
-    def _one_power(self) -> _Resource:
-        given = {p for p in (self.max_power, self.peak_power, self.rated_power) if p is not None}
-        if len(given) > 1:
-            raise ValueError(f"one largest power; max_power, peak_power and rated_power disagree: {sorted(given)}")
-        return self
-
 
 class BatteryResource(_Resource):
     """A battery: capacity [kWh] and max_power [kW]."""
@@ -58,37 +59,23 @@ class BatteryResource(_Resource):
     backup_soc: Fraction = Field(default=0.0, description="level kept for an outage, 0 to 1")
     wear_cost_per_kwh: Cost = Field(default=0.02, description="wear per kWh discharged [currency/kWh]")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> BatteryResource:
-        if self.power_kw is None:
-            raise ValueError("max_power, the largest power of the battery [kW]")
-        if self.min_soc > self.max_soc:
-            raise ValueError(f"min_soc at most max_soc; got min_soc {self.min_soc:g} over max_soc {self.max_soc:g}")
-        if not self.min_soc <= self.initial_soc <= self.max_soc:
-            raise ValueError(
-                f"initial_soc between min_soc {self.min_soc:g} and max_soc {self.max_soc:g}; got {self.initial_soc:g}"
-            )
-        if self.backup_soc > self.max_soc:
-            raise ValueError(f"backup_soc at most max_soc {self.max_soc:g}; got {self.backup_soc:g}")
-        return self
-
 
 class SolarResource(_Resource):
     """A photovoltaic array: peak_power [kW]."""
 
     type: Literal["solar"]
-    curtailable: bool = Field(default=False, description="true when its inverter obeys a cap")
+    curtailable: Switch = Field(default=False, description="true when its inverter obeys a cap")
 
 
 class WindResource(_Resource):
     """A wind turbine: rated_power [kW]."""
 
     type: Literal["wind"]
-    curtailable: bool = Field(default=False, description="true when it obeys a cap")
+    curtailable: Switch = Field(default=False, description="true when it obeys a cap")
 
 
 class LoadResource(_Resource):
-    """Consumption: peak_power [kW], if known."""
+    """Consumption: peak_power [kW], if known. Every other type needs its largest power."""
 
     type: Literal["load"]
 
@@ -116,24 +103,30 @@ class OptimizationSection(Model):
     """How the plant is planned."""
 
     strategy: StrategyName = Field(default="linear", description="name of the planner")
-    time_horizon: Annotated[float, Field(gt=0.0, le=24 * 14)] = Field(default=36.0, description="hours planned ahead")
-    solver_timeout: Annotated[float, Field(gt=0.0, le=3600.0)] = Field(
-        default=5.0, description="seconds a plan may take"
-    )
+    time_horizon: PlanHours = Field(default=36.0, description="hours planned ahead, a multiple of 0.25")
+    solver_timeout: SolverTimeoutS = Field(default=5.0, description="seconds a plan may take")
 
 
 class ResourcesFile(Model):
     """A plant as a list of resources behind one meter."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)] = Field(description="display name")
-    location: LocationSpec | str | None = Field(default=None, description="a place name, or latitude and longitude")
+    location: Location | None = Field(default=None, description="a place name, or latitude and longitude")
     timezone: ZoneName = Field(default="UTC", description="IANA zone")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(default="EUR", description="ISO 4217 code")
-    control: bool = Field(default=False, description="true: commands are sent; false: advice only")
+    currency: Currency = Field(default="EUR", description="ISO 4217 code")
+    control: Switch = Field(default=False, description="true: commands are sent; false: advice only")
+    history: FileNames | None = Field(
+        default=None, description="CSV or Parquet files of past readings, relative to this file: one name or a list"
+    )
     optimization: OptimizationSection = Field(default=OptimizationSection(), description="how the plant is planned")
     connection: ConnectionSpec = Field(default=ConnectionSpec(), description="limits of the meter")
     prices: Prices = Field(default=Prices(), description="what a kWh costs and earns")
     resources: tuple[Resource, ...] = Field(min_length=1, description="what stands behind the meter")
+
+    def _site_id(self) -> str:
+        """Return an id for the one site that no resource has."""
+        taken = {slug(resource.name) for resource in self.resources}
+        return next(name for name in ("site", *(f"site-{i}" for i in range(len(taken)))) if name not in taken)
 
     def full_shape(self) -> dict[str, Any]:
         """Return the same plant in the full shape, as a mapping that ``PlantFile`` reads."""
@@ -144,15 +137,16 @@ class ResourcesFile(Model):
             "timezone": self.timezone,
             "currency": self.currency,
             "control": self.control,
+            "history": self.history,
             "prices": self.prices,
             "planning": {
-                "horizon": round(self.optimization.time_horizon * 3600),
+                "horizon": round(self.optimization.time_horizon * SECONDS_PER_HOUR),
                 "solver_timeout_s": self.optimization.solver_timeout,
                 "strategy": strategy,
             },
             "sites": [
                 {
-                    "id": "site",
+                    "id": self._site_id(),
                     "connection": self.connection,
                     "assets": [_asset(resource) for resource in self.resources],
                 }
@@ -175,11 +169,11 @@ def _asset(resource: Resource) -> dict[str, Any]:
             "wear_cost_per_kwh": resource.wear_cost_per_kwh,
         }
     if isinstance(resource, SolarResource):
-        return shared | {"peak_kw": power_kw or 0.0, "curtailable": resource.curtailable}
+        return shared | {"peak_kw": power_kw, "curtailable": resource.curtailable}
     if isinstance(resource, WindResource):
-        return shared | {"rated_kw": power_kw or 0.0, "curtailable": resource.curtailable}
+        return shared | {"rated_kw": power_kw, "curtailable": resource.curtailable}
     if isinstance(resource, EvChargerResource):
-        return shared | {"rated_kw": power_kw or 0.0, "capacity_kwh": resource.capacity}
+        return shared | {"rated_kw": power_kw, "capacity_kwh": resource.capacity}
     if isinstance(resource, HeatPumpResource):
-        return shared | {"rated_kw": power_kw or 0.0}
+        return shared | {"rated_kw": power_kw}
     return shared | {"peak_kw": power_kw}

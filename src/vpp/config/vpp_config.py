@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from vpp.config.builtin import BUILTIN_PLANTS, builtin_path
-from vpp.config.fields import LATER_STRATEGIES, slug
+from vpp.config.consistency import inconsistencies, uncovered_time
+from vpp.config.fields import LATER_STRATEGIES, STRATEGIES, slug
 from vpp.config.plant_file import (
     BatterySpec,
     EvChargerSpec,
@@ -39,7 +40,6 @@ from vpp.core.assets import (
     WindTurbine,
 )
 from vpp.core.errors import InvalidInputError, UnknownNameError
-from vpp.core.messages import MARKET
 
 
 class VPPConfig:
@@ -120,25 +120,16 @@ class VPPConfig:
     @property
     def plant(self) -> Plant:
         """The plant in the nouns of the house."""
-        file = self.file
-        located = file.location if isinstance(file.location, LocationSpec) else None
-        return Plant(
-            id=file.id or slug(file.name),
-            name=file.name,
-            timezone=file.timezone,
-            currency=file.currency,
-            sites=tuple(_site(site) for site in file.sites),
-            latitude_deg=located.latitude_deg if located else None,
-            longitude_deg=located.longitude_deg if located else None,
-        )
+        return _plant(self.file)
 
     @property
-    def history_path(self) -> Path | None:
-        """Where the past readings lie, if the file names them."""
-        if self.file.history is None:
-            return None
+    def history_paths(self) -> tuple[Path, ...]:
+        """Where the past readings lie, as far as the file names them; none, one or several files."""
+        return tuple(self._beside(name) for name in _history_names(self.file))
+
+    def _beside(self, name: str) -> Path:
         base = self.path.parent if self.path is not None else Path()
-        return base / self.file.history
+        return base / name
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
@@ -146,20 +137,38 @@ class VPPConfig:
         return PlantFile.model_json_schema(by_alias=True)
 
     def _check(self) -> ConfigReport:
-        faults = _duplicates(self.raw)
+        clashes = inconsistencies(self.raw)
         warnings: tuple[ConfigIssue, ...] = ()
         content: Any = self.raw
-        if "resources" in self.raw and "sites" not in self.raw:
+        is_short = "resources" in self.raw and "sites" not in self.raw
+        if is_short:
             short, found = _parse(ResourcesFile, self.raw)
-            if not isinstance(short, ResourcesFile) or faults:
-                return ConfigReport(found + faults, ())
+            if not isinstance(short, ResourcesFile) or clashes:
+                return ConfigReport(_in_place(found + clashes), ())
             warnings = _later_strategy(short.optimization.strategy, "optimization.strategy")
             content = short.full_shape()
         full, found = _parse(PlantFile, content)
         if not isinstance(full, PlantFile):
-            return ConfigReport(found + faults, warnings)
-        self._file = full
-        return ConfigReport(faults + _cross_checks(full), warnings + _cautions(full))
+            said_better = {issue.path for issue in clashes if issue.path == "resources"}
+            found = tuple(issue for issue in found if issue.path not in said_better)
+            return ConfigReport(_in_place(found + clashes), warnings)
+        cautions = _cautions(full)
+        warnings += tuple(_in_resources(issue) for issue in cautions) if is_short else cautions
+        faults = clashes + _gaps_in_tariffs(full)
+        if faults:
+            return ConfigReport(_in_place(faults), warnings)
+        try:
+            _plant(full)
+        except InvalidInputError as fault:  # a range that the nouns hold more narrowly than the file
+            return ConfigReport((ConfigIssue(fault.field, fault.value, f"must be {fault.expected}"),), warnings)
+        self._file = _with_known_strategy(full)
+        return ConfigReport((), warnings + self._absent_history(full))
+
+    def _absent_history(self, file: PlantFile) -> tuple[ConfigIssue, ...]:
+        if self.path is None:
+            return ()
+        absent = [name for name in _history_names(file) if not self._beside(name).is_file()]
+        return tuple(ConfigIssue("history", name, "no such file beside the plant file") for name in absent)
 
 
 def _parse(model: type[BaseModel], raw: Any) -> tuple[BaseModel | None, tuple[ConfigIssue, ...]]:
@@ -169,32 +178,17 @@ def _parse(model: type[BaseModel], raw: Any) -> tuple[BaseModel | None, tuple[Co
         return None, issues_of(fault, model, raw)
 
 
-def _duplicates(raw: dict[str, Any]) -> tuple[ConfigIssue, ...]:
-    """Find ids used twice, in a file whose other fields may still be wrong."""
-    named: list[tuple[str, Any]] = []
-    for i, resource in enumerate(_sections(raw.get("resources"))):
-        name = resource.get("name")
-        named.append((f"resources[{i}].name", slug(name) if isinstance(name, str) else None))
-    for i, site in enumerate(_sections(raw.get("sites"))):
-        named.append((f"sites[{i}].id", site.get("id")))
-        named += [
-            (f"sites[{i}].assets[{j}].id", asset.get("id")) for j, asset in enumerate(_sections(site.get("assets")))
-        ]
-    found: list[ConfigIssue] = []
-    first: dict[str, str] = {}
-    for path, name in named:
-        if not isinstance(name, str):
-            continue
-        if name == MARKET:
-            found.append(ConfigIssue(path, name, "is reserved for prices; choose another"))
-        elif name in first:
-            found.append(ConfigIssue(path, name, f"id used twice; first by {first[name]}"))
-        first.setdefault(name, path)
-    return tuple(found)
+def _in_place(found: tuple[ConfigIssue, ...]) -> tuple[ConfigIssue, ...]:
+    """Return the findings with those of one section together, each once."""
+    order = {part: i for i, part in enumerate(dict.fromkeys(issue.path.rpartition(".")[0] for issue in found))}
+    kept = {(issue.path, issue.message): issue for issue in found}
+    return tuple(sorted(kept.values(), key=lambda issue: order[issue.path.rpartition(".")[0]]))
 
 
-def _sections(value: Any) -> list[dict[str, Any]]:
-    return [part if isinstance(part, dict) else {} for part in value] if isinstance(value, list) else []
+def _in_resources(issue: ConfigIssue) -> ConfigIssue:
+    """Return a finding about the full shape with the path it has in the short one."""
+    path = issue.path.replace("sites[0].assets", "resources").replace(".kind", ".type")
+    return ConfigIssue(path, issue.value, issue.message)
 
 
 def _later_strategy(strategy: str, path: str) -> tuple[ConfigIssue, ...]:
@@ -203,10 +197,26 @@ def _later_strategy(strategy: str, path: str) -> tuple[ConfigIssue, ...]:
     return (ConfigIssue(path, strategy, "this strategy is not available in this version; the linear plan is used"),)
 
 
-def _cross_checks(file: PlantFile) -> tuple[ConfigIssue, ...]:
-    if file.prices.day_ahead is not None and file.prices.published is None:
-        return (ConfigIssue("prices.published", None, "is required when the plant sells day-ahead"),)
-    return ()
+def _with_known_strategy(file: PlantFile) -> PlantFile:
+    if file.planning.strategy not in LATER_STRATEGIES:
+        return file
+    return file.model_copy(update={"planning": file.planning.model_copy(update={"strategy": STRATEGIES[0]})})
+
+
+def _gaps_in_tariffs(file: PlantFile) -> tuple[ConfigIssue, ...]:
+    found = []
+    for side, tariff in (("import", file.prices.import_), ("export", file.prices.export)):
+        gap = uncovered_time(tariff.time_of_use) if tariff is not None and tariff.time_of_use is not None else None
+        if gap is not None:
+            message = f"must cover every time; none holds in {gap}: end the list with a line that only has a price"
+            found.append(ConfigIssue(f"prices.{side}.time_of_use", None, message))
+    return tuple(found)
+
+
+def _history_names(file: PlantFile) -> tuple[str, ...]:
+    if file.history is None:
+        return ()
+    return (file.history,) if isinstance(file.history, str) else file.history
 
 
 def _cautions(file: PlantFile) -> tuple[ConfigIssue, ...]:
@@ -219,6 +229,19 @@ def _cautions(file: PlantFile) -> tuple[ConfigIssue, ...]:
                 path = f"sites[{i}].assets[{j}].kind"
                 found.append(ConfigIssue(path, asset.kind, "is forecast and counted, but not yet shifted in time"))
     return tuple(found)
+
+
+def _plant(file: PlantFile) -> Plant:
+    located = file.location if isinstance(file.location, LocationSpec) else None
+    return Plant(
+        id=file.id or slug(file.name),
+        name=file.name,
+        timezone=file.timezone,
+        currency=file.currency,
+        sites=tuple(_site(site) for site in file.sites),
+        latitude_deg=located.latitude_deg if located else None,
+        longitude_deg=located.longitude_deg if located else None,
+    )
 
 
 def _site(spec: SiteSpec) -> Site:

@@ -49,12 +49,21 @@ def commands_for_step(
         power_kw = float(schedule.power_kw[step, column])
         value = float(schedule.marginal_value_per_kwh[step, column])
         meter = meters[schedule.asset_site[column]]
-        floor_kw, ceiling_kw = (
+        follows = (
             follow_by_rule(power_kw, meter) if np.isnan(value) else follow_by_value(battery, power_kw, value, meter)
         )
         commands.append(
             Command(
-                f"{asset_id}-{stem}", schedule.plant, asset_id, issued_at, start, end, power_kw, floor_kw, ceiling_kw
+                id=f"{asset_id}-{stem}",
+                plant=schedule.plant,
+                asset_id=asset_id,
+                issued_at=issued_at,
+                start=start,
+                end=end,
+                power_kw=power_kw,
+                grid_floor_kw=follows.floor_kw,
+                grid_ceiling_kw=follows.ceiling_kw,
+                may_reverse=follows.may_reverse,
             )
         )
     return commands + _curtailments(schedule, step, plant=plant, issued_at=issued_at)

@@ -39,10 +39,26 @@ class MeterStep:
     imbalance_spread_per_kwh: float = 0.0
 
 
-def follow_by_value(
-    battery: Battery, power_kw: float, stored_value_per_kwh: float, meter: MeterStep
-) -> tuple[float | None, float | None]:
-    """Return the grid floor and ceiling [kW] between which a battery leaves the meter alone; None where it never acts.
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a battery follows its site's meter; see ``core.messages.Command``.
+
+    Parameters
+    ----------
+    floor_kw, ceiling_kw : float or None
+        Raise the battery's power while the grid power would fall below the floor; lower it while the grid power would
+        rise above the ceiling; None where it leaves the meter alone.
+    may_reverse : bool
+        True when it pays to go on from charging to discharging, or back.
+    """
+
+    floor_kw: float | None = None
+    ceiling_kw: float | None = None
+    may_reverse: bool = False
+
+
+def follow_by_value(battery: Battery, power_kw: float, stored_value_per_kwh: float, meter: MeterStep) -> Following:
+    """Return how a battery follows the meter, given what a stored kWh is worth.
 
     Parameters
     ----------
@@ -55,12 +71,6 @@ def follow_by_value(
     meter : MeterStep
         The site's meter in this step.
 
-    Returns
-    -------
-    floor_kw, ceiling_kw : float or None
-        Raise the battery's power while the grid power would fall below the floor; lower it while it would rise above
-        the ceiling.
-
     Examples
     --------
     A home that covers its load: anything above or below is followed, the meter stays at zero.
@@ -68,7 +78,7 @@ def follow_by_value(
     >>> battery = Battery(id="b", capacity_kwh=6.4, charge_max_kw=5.0, discharge_max_kw=5.0)
     >>> meter = MeterStep(grid_kw=0.0, import_price_per_kwh=0.5, export_price_per_kwh=0.05)
     >>> follow_by_value(battery, 1.0, 0.2, meter)
-    (0.0, 0.0)
+    Following(floor_kw=0.0, ceiling_kw=0.0, may_reverse=True)
     """
     give_up = stored_value_per_kwh / battery.discharge_efficiency + battery.wear_cost_per_kwh
     keep = stored_value_per_kwh * battery.charge_efficiency
@@ -81,24 +91,27 @@ def follow_by_value(
     if short_price >= cost_of_more - _TIE:
         floor = meter.grid_kw
     elif meter.grid_kw > 0.0 and meter.import_price_per_kwh + spread >= cost_of_more - _TIE:
-        floor = 0.0
+        floor, short_price = 0.0, meter.import_price_per_kwh + spread
     ceiling: float | None = None
     if gain_of_less > long_price + _TIE:
         ceiling = meter.grid_kw
     elif meter.grid_kw < 0.0 and gain_of_less > meter.export_price_per_kwh - spread + _TIE:
-        ceiling = 0.0
-    return floor, ceiling
+        ceiling, long_price = 0.0, meter.export_price_per_kwh - spread
+    reverses = (power_kw < 0.0 and floor is not None and short_price >= give_up - _TIE) or (
+        power_kw > 0.0 and ceiling is not None and keep > long_price + _TIE
+    )
+    return Following(floor, ceiling, reverses)
 
 
-def follow_by_rule(power_kw: float, meter: MeterStep) -> tuple[float | None, float | None]:
-    """Return floor and ceiling [kW] for a plan without marginal values: self-consumption where it pays.
+def follow_by_rule(power_kw: float, meter: MeterStep) -> Following:
+    """Return how a battery follows under a plan without marginal values: self-consumption where it pays.
 
     Where feeding in earns as much as drawing costs there is nothing to gain from the meter and the set-point stands.
     """
     if meter.export_price_per_kwh >= meter.import_price_per_kwh - _TIE:
-        return None, None
+        return Following()
     if power_kw > 0.0:
-        return (0.0, 0.0) if meter.grid_kw <= 0.0 else (None, None)
+        return Following(0.0, 0.0) if meter.grid_kw <= 0.0 else Following()
     if power_kw < 0.0 and meter.grid_kw >= 0.0:
-        return 0.0, 0.0
-    return None, 0.0
+        return Following(0.0, 0.0)
+    return Following(None, 0.0)

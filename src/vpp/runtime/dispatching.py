@@ -85,4 +85,4 @@ def meters_of(schedule: Schedule, problem: PlanProblem, step: int) -> list[Meter
 
 
 def _bare(command: Command) -> Command:
-    return replace(command, grid_floor_kw=None, grid_ceiling_kw=None)
+    return replace(command, grid_floor_kw=None, grid_ceiling_kw=None, may_reverse=False)

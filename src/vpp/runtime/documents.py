@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vpp.core.messages import Forecast, Schedule
 from vpp.core.ports import SeriesTable
+from vpp.core.time import require_aware
 
 Floats = NDArray[np.float64]
 _DIGITS = 9
@@ -36,7 +37,7 @@ def moment(value: datetime) -> str:
     >>> moment(datetime(2016, 8, 1, tzinfo=UTC))
     '2016-08-01T00:00:00Z'
     """
-    return value.isoformat().replace("+00:00", "Z")
+    return require_aware(value).isoformat().replace("+00:00", "Z")
 
 
 def schedule_document(

@@ -105,13 +105,13 @@ def _at_resolution(table: SeriesTable, resolution_s: int) -> SeriesTable:
     fine_s = table.grid.resolution_s
     if fine_s == resolution_s:
         return table
-    if fine_s > resolution_s:
-        value = np.column_stack([resample(column, from_s=fine_s, to_s=resolution_s) for column in table.value.T])
-        return SeriesTable(TimeGrid(table.grid.start, resolution_s, len(value)), table.keys, value)
-    if resolution_s % fine_s:
+    if resolution_s % fine_s and fine_s % resolution_s:
         raise InvalidInputError(
             "time", f"steps of {fine_s} s", f"steps that divide or are whole multiples of {resolution_s} s"
         )
+    if fine_s > resolution_s:
+        value = np.column_stack([resample(column, from_s=fine_s, to_s=resolution_s) for column in table.value.T])
+        return SeriesTable(TimeGrid(table.grid.start, resolution_s, len(value)), table.keys, value)
     group = resolution_s // fine_s
     skipped = (-table.grid.start_s % resolution_s) // fine_s
     whole = (table.grid.count - skipped) // group * group

@@ -199,6 +199,7 @@ class PlantView:
                     "power_kw": number(command.power_kw),
                     "grid_floor_kw": command.grid_floor_kw,
                     "grid_ceiling_kw": command.grid_ceiling_kw,
+                    "may_reverse": command.may_reverse,
                     "status": "open" if ack is None else str(ack.status),
                     "measured_kw": None if ack is None or ack.power_kw is None else number(ack.power_kw),
                     "message": "" if ack is None else ack.message,

@@ -60,7 +60,6 @@ class ReplayedPlant:
         )
         self._curtailable = np.array([getattr(asset, "curtailable", False) for asset in self._sources], dtype=bool)
         self._fixed_kw = self._site_sum(self._true[:, ~self._curtailable], self._site_of[~self._curtailable])
-        self._curtailable_kw = self._site_sum(self._true[:, self._curtailable], self._site_of[self._curtailable])
         start = soc_initial or {}
         capacity = np.array([battery.capacity_kwh for battery in plant.batteries])
         self._capacity_kwh = capacity
@@ -100,58 +99,61 @@ class ReplayedPlant:
 
     def _step(self, index: int, now: datetime) -> tuple[Floats, list[Ack]]:
         commands = self._points.pop(self._grid.start_s + index * self._grid.resolution_s, [])
+        points, caps_kw = self._set_points(commands)
+        free = self._curtailable
+        capped = np.minimum(self._true[index, free], caps_kw[free])
+        made_by_site = self._site_sum(capped[None, :], self._site_of[free])[0]
         done = self._bank.step(
             self.energy_kwh,
-            self._set_points(commands),
+            points,
             fixed_kw=self._fixed_kw[index],
-            curtailable_kw=self._curtailable_kw[index],
+            curtailable_kw=made_by_site,
             duration_h=self._grid.duration_h,
         )
         self.energy_kwh = done.energy_kwh
+        kept = np.divide(
+            made_by_site - done.curtailed_kw, made_by_site, out=np.ones_like(made_by_site), where=made_by_site > 0.0
+        )
         sources = self._measured[index].copy()
-        available = self._curtailable_kw[index]
-        kept = np.divide(available - done.curtailed_kw, available, out=np.ones_like(available), where=available > 0.0)
-        sources[self._curtailable] *= kept[self._site_of[self._curtailable]]
+        sources[free] = np.where(np.isnan(sources[free]), np.nan, capped * kept[self._site_of[free]])
         row = np.concatenate((sources, done.battery_kw, done.energy_kwh / self._capacity_kwh, done.grid_kw))
-        return row, self._answers(commands, done, now)
+        return row, self._answers(commands, done, sources, now)
 
-    def _set_points(self, commands: Sequence[Command]) -> SetPoints:
+    def _set_points(self, commands: Sequence[Command]) -> tuple[SetPoints, Floats]:
+        """Return what batteries and meters were told, and the cap of every recorded asset [kW]."""
         points = SetPoints.idle(batteries=len(self._battery_index), sites=len(self.plant.sites))
+        caps_kw = np.full(len(self._sources), np.inf)
         for command in commands:
             i = self._battery_index.get(command.asset_id)
             if i is not None:
                 points.battery_kw[i] = command.power_kw
                 points.floor_kw[i] = -np.inf if command.grid_floor_kw is None else command.grid_floor_kw
                 points.ceiling_kw[i] = np.inf if command.grid_ceiling_kw is None else command.grid_ceiling_kw
-                continue
-            site = self.plant.sites.index(self.plant.site_of(command.asset_id))
-            if command.grid_ceiling_kw is not None:
-                points.generation_ceiling_kw[site] = command.grid_ceiling_kw
-            elif command.power_kw <= 0.0:
-                points.generation_cap[site] = 0.0
-        return points
+                points.may_reverse[i] = command.may_reverse
+            elif (source := self._obeying(command.asset_id)) is not None:
+                caps_kw[source] = max(command.power_kw, 0.0)
+                if command.grid_ceiling_kw is not None:
+                    points.generation_ceiling_kw[self._site_of[source]] = command.grid_ceiling_kw
+        return points, caps_kw
 
-    def _answers(self, commands: Sequence[Command], done: SitesStep, now: datetime) -> list[Ack]:
+    def _obeying(self, asset_id: str) -> int | None:
+        """Return the index of a curtailable generator; None for an asset that takes no commands."""
+        index = next((i for i, asset in enumerate(self._sources) if asset.id == asset_id), None)
+        return index if index is not None and self._curtailable[index] else None
+
+    def _answers(self, commands: Sequence[Command], done: SitesStep, sources: Floats, now: datetime) -> list[Ack]:
         answers = []
         for command in commands:
             i = self._battery_index.get(command.asset_id)
-            if i is None:
-                answers.append(Ack(command.id, self.plant.id, command.asset_id, now, AckStatus.EXECUTED, None))
-                continue
-            power_kw = float(done.battery_kw[i])
-            follows = command.grid_floor_kw is not None or command.grid_ceiling_kw is not None
-            obeyed = follows or abs(power_kw - command.power_kw) <= _OBEYED_KW
-            answers.append(
-                Ack(
-                    command.id,
-                    self.plant.id,
-                    command.asset_id,
-                    now,
-                    AckStatus.EXECUTED if obeyed else AckStatus.LIMITED,
-                    power_kw,
-                    "" if obeyed else f"asked for {command.power_kw:.3f} kW, a limit left {power_kw:.3f} kW",
-                )
-            )
+            source = self._obeying(command.asset_id)
+            if i is not None:
+                answers.append(_battery_answer(command, float(done.battery_kw[i]), now))
+            elif source is not None:
+                measured = None if np.isnan(sources[source]) else float(sources[source])
+                answers.append(Ack(command.id, command.plant, command.asset_id, now, AckStatus.EXECUTED, measured))
+            else:
+                why = f"{command.asset_id} takes no commands"
+                answers.append(Ack(command.id, command.plant, command.asset_id, now, AckStatus.REFUSED, None, why))
         return answers
 
     def _site_sum(self, columns: Floats, sites: NDArray[np.int64]) -> Floats:
@@ -159,6 +161,14 @@ class ReplayedPlant:
         for column, site in enumerate(sites):
             total[:, site] += columns[:, column]
         return total
+
+
+def _battery_answer(command: Command, power_kw: float, now: datetime) -> Ack:
+    follows = command.grid_floor_kw is not None or command.grid_ceiling_kw is not None
+    if follows or abs(power_kw - command.power_kw) <= _OBEYED_KW:
+        return Ack(command.id, command.plant, command.asset_id, now, AckStatus.EXECUTED, power_kw)
+    why = f"asked for {command.power_kw:.3f} kW, a limit left {power_kw:.3f} kW"
+    return Ack(command.id, command.plant, command.asset_id, now, AckStatus.LIMITED, power_kw, why)
 
 
 def _column(recorded: SeriesTable, asset_id: str) -> Floats:

@@ -52,8 +52,8 @@ class SetPoints:
         Set-points; positive discharges.
     floor_kw, ceiling_kw : float arrays, shape (A,)
         Grid power below which a battery raises, above which it lowers its power; -inf and inf for never.
-    generation_cap : float array, shape (S,)
-        Share of the curtailable generation allowed (0-1).
+    may_reverse : bool array, shape (A,)
+        True where following may turn charging into discharging or back.
     generation_ceiling_kw : float array, shape (S,)
         Grid power above which curtailable generation is lowered; inf for never.
     """
@@ -61,18 +61,18 @@ class SetPoints:
     battery_kw: Floats
     floor_kw: Floats
     ceiling_kw: Floats
-    generation_cap: Floats
+    may_reverse: NDArray[np.bool_]
     generation_ceiling_kw: Floats
 
     @classmethod
     def idle(cls, *, batteries: int, sites: int) -> SetPoints:
         """Return set-points that leave everything alone."""
         return cls(
-            np.zeros(batteries),
-            np.full(batteries, -np.inf),
-            np.full(batteries, np.inf),
-            np.ones(sites),
-            np.full(sites, np.inf),
+            battery_kw=np.zeros(batteries),
+            floor_kw=np.full(batteries, -np.inf),
+            ceiling_kw=np.full(batteries, np.inf),
+            may_reverse=np.zeros(batteries, dtype=bool),
+            generation_ceiling_kw=np.full(sites, np.inf),
         )
 
 
@@ -113,16 +113,24 @@ class SiteBank:
         """
         low, high = power_band_kw(energy_kwh, self.limits, duration_h=duration_h)
         power = np.clip(points.battery_kw, low, high)
-        made_kw = curtailable_kw * points.generation_cap
-        floor = np.maximum(points.floor_kw, -self.import_max_kw[self.battery_site])
-        ceiling = points.ceiling_kw
-        self._follow(power, low, high, floor=floor, ceiling=ceiling, other_kw=fixed_kw + made_kw)
+        # following stops at rest unless it may reverse
+        lowest = np.where(points.may_reverse | (power <= 0.0), low, 0.0)
+        highest = np.where(points.may_reverse | (power >= 0.0), high, 0.0)
+        made_kw = curtailable_kw
+        self._follow(
+            power, lowest, highest, floor=points.floor_kw, ceiling=points.ceiling_kw, other_kw=fixed_kw + made_kw
+        )
         grid = fixed_kw + made_kw + self._by_site(power)
         most_kw = np.minimum(points.generation_ceiling_kw, self.export_max_kw)
         made_kw = made_kw - np.clip(grid - most_kw, 0.0, made_kw)
-        # what curtailment cannot hold, the batteries must
+        # the connection comes before every set-point: what curtailment cannot hold, the batteries must
         self._follow(
-            power, low, high, floor=floor, ceiling=self.export_max_kw[self.battery_site], other_kw=fixed_kw + made_kw
+            power,
+            low,
+            high,
+            floor=-self.import_max_kw[self.battery_site],
+            ceiling=self.export_max_kw[self.battery_site],
+            other_kw=fixed_kw + made_kw,
         )
         done = execute(energy_kwh, power, self.limits, duration_h=duration_h)
         grid = fixed_kw + made_kw + self._by_site(done.power_kw)

@@ -21,15 +21,15 @@ WHERE series_id = ? AND issued_us <= ? ORDER BY issued_us DESC, id DESC LIMIT 1
 """
 INSERT_COMMAND = """
 INSERT INTO commands
-    (plant, id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (plant, id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw, may_reverse)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 COMMAND_BY_ID = """
-SELECT id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw
+SELECT id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw, may_reverse
 FROM commands WHERE plant = ? AND id = ?
 """
 COMMANDS = """
-SELECT id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw
+SELECT id, asset_id, issued_us, start_us, end_us, power_kw, grid_floor_kw, grid_ceiling_kw, may_reverse
 FROM commands WHERE plant = ? AND start_us >= ? AND start_us < ? ORDER BY start_us, number
 """
 # Devices may answer twice; the same answer is kept once. IS holds for missing values too.
@@ -94,13 +94,14 @@ def command_row(command: Command) -> Row:
     """Return the columns of ``INSERT_COMMAND``."""
     times_us = (to_us(command.issued_at), to_us(command.start), to_us(command.end))
     limits_kw = (command.grid_floor_kw, command.grid_ceiling_kw)
-    return (command.plant, command.id, command.asset_id, *times_us, command.power_kw, *limits_kw)
+    return (command.plant, command.id, command.asset_id, *times_us, command.power_kw, *limits_kw, command.may_reverse)
 
 
 def command_of(plant: str, row: Row) -> Command:
     """Return the command of a row of ``COMMANDS``."""
-    name, asset_id, issued_us, start_us, end_us, *powers_kw = row
-    return Command(name, plant, asset_id, from_us(issued_us), from_us(start_us), from_us(end_us), *powers_kw)
+    name, asset_id, issued_us, start_us, end_us, power_kw, floor_kw, ceiling_kw, may_reverse = row
+    times = (from_us(issued_us), from_us(start_us), from_us(end_us))
+    return Command(name, plant, asset_id, *times, power_kw, floor_kw, ceiling_kw, bool(may_reverse))
 
 
 def ack_row(ack: Ack) -> Row:

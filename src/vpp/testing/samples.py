@@ -130,7 +130,7 @@ def commands() -> list[Command]:
     """Return three commands in order of their steps."""
     return [
         Command("c1", PLANT, "home01-battery", START - HOUR, START, START + HOUR, -1 / 3),
-        Command("c2", PLANT, "home01-battery", START, START + HOUR, START + 2 * HOUR, 2.5, 0.0, None),
+        Command("c2", PLANT, "home01-battery", START, START + HOUR, START + 2 * HOUR, 2.5, 0.0, None, may_reverse=True),
         Command("c3", PLANT, "home01-battery", START, START + 2 * HOUR, START + 3 * HOUR, 0.0, None, 1e-9),
     ]
 

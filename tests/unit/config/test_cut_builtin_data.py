@@ -233,12 +233,19 @@ HOME_COLUMNS = [f"home{home:02d}_{kind}_kw" for home in cut.PLANT_HOMES for kind
         (
             cut.WHOLESALE_FILE,
             35136,
-            ["time", "wind_kw", "pv_kw", "load_kw", "price_per_kwh"],
+            ["time", "wind_kw", "pv_kw", "load_kw"],
+            "2015-12-31 23:00",
+            "2016-12-31 22:45",
+        ),
+        (
+            cut.WHOLESALE_PRICES_FILE,
+            35136,
+            ["time", "price_per_kwh"],
             "2015-12-31 23:00",
             "2016-12-31 22:45",
         ),
     ],
-    ids=["homes", "home12", "wholesale"],
+    ids=["homes", "home12", "wholesale", "wholesale prices"],
 )
 def test_a_shipped_file_is_whole(path: Path, rows: int, columns: list[str], first: str, last: str) -> None:
     history = read(path)
@@ -259,6 +266,7 @@ def test_homes_have_one_gap_and_wholesale_none() -> None:
     after_gap = homes[homes.diff() > pd.Timedelta(hours=1)]
     assert after_gap.tolist() == [pd.Timestamp("2016-11-06 10:00", tz="UTC")]
     assert (wholesale.diff().dropna() == pd.Timedelta(minutes=15)).all()
+    assert read(cut.WHOLESALE_PRICES_FILE)["time"].equals(wholesale)
 
 
 def test_the_tariff_peaks_from_16_to_21_local_in_every_month() -> None:
@@ -280,7 +288,7 @@ def test_solar_noon_of_a_home_stays_put_across_the_clock_changes() -> None:
 
 
 def test_each_price_holds_for_its_four_quarters() -> None:
-    history = read(cut.WHOLESALE_FILE)
+    history = read(cut.WHOLESALE_PRICES_FILE)
     hours = history.groupby(history["time"].dt.floor("h"))["price_per_kwh"]
     assert (hours.max() == hours.min()).all()
     assert (hours.size() == 4).all()
@@ -330,6 +338,6 @@ def test_wholesale_powers_equal_the_shared_data(file: str, column: str, shipped_
 def test_wholesale_prices_equal_the_shared_data() -> None:
     source = pd.read_csv(shared("prices/nl_day_ahead_2015_2022.csv.gz"))
     prices = pd.Series(source["price_eur_mwh"].to_numpy(), index=pd.to_datetime(source["utc_start"]))
-    shipped = read(cut.WHOLESALE_FILE)
+    shipped = read(cut.WHOLESALE_PRICES_FILE)
     expected = prices.loc[shipped["time"].dt.floor("h")].to_numpy() / 1000
     np.testing.assert_allclose(shipped["price_per_kwh"], expected, atol=1e-6)

@@ -51,6 +51,7 @@ class Command:
     The set-point is a terminal power. A device that sees the meter of its site may be allowed to leave it:
     it raises its power while the site's grid power (positive feeds in) would fall below ``grid_floor_kw``,
     and lowers it while the grid power would rise above ``grid_ceiling_kw``. None means: do not follow.
+    Following takes a battery to rest; only with ``may_reverse`` does it go on from charging to discharging or back.
     For a generator the set-point is a cap on its power.
     """
 
@@ -63,6 +64,7 @@ class Command:
     power_kw: float
     grid_floor_kw: float | None = None
     grid_ceiling_kw: float | None = None
+    may_reverse: bool = False
 
 
 class AckStatus(StrEnum):

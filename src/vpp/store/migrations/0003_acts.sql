@@ -9,6 +9,7 @@ CREATE TABLE commands (
     power_kw REAL NOT NULL,
     grid_floor_kw REAL,
     grid_ceiling_kw REAL,
+    may_reverse INTEGER NOT NULL,
     UNIQUE (plant, id)
 );
 

@@ -85,7 +85,7 @@ class Bus(Protocol):
         """Hand over readings; returns when the bus holds them."""
         ...
 
-    def consume(self, *, most: int = 1000) -> list[Readings]:  # house: allow-1000, a count of batches
+    def consume(self, *, most: int = 512) -> list[Readings]:
         """Return what has arrived and was not yet acknowledged, at most ``most`` batches."""
         ...
 

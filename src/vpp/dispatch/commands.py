@@ -72,17 +72,15 @@ def commands_for_step(
 def _curtailments(schedule: Schedule, step: int, *, plant: Plant, issued_at: datetime) -> list[Command]:
     """Command the curtailable generators of sites where the plan leaves generation unused.
 
-    While the site draws they are capped at zero; while it neither draws nor feeds in they keep the meter from
-    feeding in. At the connection's export limit no command is needed: the site's controller holds it by itself.
+    They keep the grid power from rising above the planned one, and make up what the load takes more than forecast.
     """
     start, end = schedule.grid.time(step), schedule.grid.time(step + 1)
     stem = f"{int(start.timestamp())}"
     commands = []
     for column, site_id in enumerate(schedule.site_ids):
-        feeds_in = float(schedule.export_kw[step, column]) > 0.0
-        if float(schedule.curtailed_kw[step, column]) <= 0.0 or feeds_in:
+        if float(schedule.curtailed_kw[step, column]) <= 0.0:
             continue
-        draws = float(schedule.import_kw[step, column]) > 0.0
+        grid_kw = float(schedule.export_kw[step, column] - schedule.import_kw[step, column])
         commands += [
             Command(
                 id=f"{generator.id}-{stem}",
@@ -91,8 +89,8 @@ def _curtailments(schedule: Schedule, step: int, *, plant: Plant, issued_at: dat
                 issued_at=issued_at,
                 start=start,
                 end=end,
-                power_kw=0.0 if draws else generator.peak_kw,
-                grid_ceiling_kw=None if draws else 0.0,
+                power_kw=generator.peak_kw,
+                grid_ceiling_kw=grid_kw,
             )
             for generator in plant.site(site_id).generators
             if generator.curtailable

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -178,7 +178,7 @@ def respond(
     (20.0, -20.0)
     """
     power_kw = baseline_kw + service.contracted_kw * service.curve(frequency_hz)
-    if power_kw != power_kw or soc != soc:  # noqa: PLR0124 - the cheapest test for NaN
+    if isnan(power_kw) or isnan(soc):
         return nan
     if previous_kw is not None:
         reach_kw = service.ramp_kw_per_s * elapsed_s if elapsed_s > 0.0 else 0.0

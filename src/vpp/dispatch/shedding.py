@@ -88,13 +88,18 @@ def _relief(
         members = classes[number]
         total_kw = fsum(available_kw[i] for i in members)
         if total_kw > left_kw:
-            _share(left_kw, total_kw, members, available_kw, relief_kw)
+            _share(_left_kw(needed_kw, given_kw), total_kw, members, available_kw, relief_kw)
             return Relief(tuple(relief_kw), needed_kw, 0.0)
         for i in members:
             relief_kw[i] = available_kw[i]
             given_kw.append(available_kw[i])
-        left_kw = max(fsum((needed_kw, *(-kw for kw in given_kw))), 0.0)
-    return Relief(tuple(relief_kw), needed_kw if left_kw == 0.0 else fsum(given_kw), left_kw)
+        left_kw -= total_kw
+    return Relief(tuple(relief_kw), fsum(given_kw), _left_kw(needed_kw, given_kw))
+
+
+def _left_kw(needed_kw: float, given_kw: Sequence[float]) -> float:
+    """Return what is still needed, rounded once."""
+    return max(fsum((needed_kw, *(-kw for kw in given_kw))), 0.0)
 
 
 def _share(

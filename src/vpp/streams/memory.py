@@ -93,7 +93,7 @@ class MemoryBus:
             self._published += 1
             self._changed.notify_all()
 
-    def consume(self, *, most: int = 1000, wait_s: float = 0.0) -> list[Readings]:
+    def consume(self, *, most: int = 512, wait_s: float = 0.0) -> list[Readings]:
         """Return the oldest batches that were not yet acknowledged, at most ``most``.
 
         Without an ``acknowledge`` between, the next call returns the same batches again.

@@ -112,9 +112,9 @@ def test_each_battery_looks_at_the_meter_of_its_own_site() -> None:
 @pytest.mark.parametrize(
     ("grid", "curtailed", "power_kw", "ceiling"),
     [
-        (-2.0, 1.0, {"roof": 0.0, "mill": 0.0}, None),  # capped at zero while the site draws
+        (-2.0, 1.0, {"roof": 4.0, "mill": 9.0}, -2.0),  # the site goes on drawing what it is paid to draw
         (0.0, 1.0, {"roof": 4.0, "mill": 9.0}, 0.0),  # kept from feeding in
-        (3.0, 1.0, {}, None),  # at the export limit the site does it by itself
+        (3.0, 1.0, {"roof": 4.0, "mill": 9.0}, 3.0),  # kept from feeding in more than planned
         (0.0, 0.0, {}, None),
         (-2.0, 0.0, {}, None),
     ],

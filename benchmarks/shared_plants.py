@@ -41,7 +41,7 @@ def lu_delu_2020(shared: Path = SHARED) -> SharedPlant:
     folder = shared / "data" / "lu_delu_2020"
     power = pd.read_csv(folder / "lu_15min.csv.gz", parse_dates=["local"], index_col="local")
     summer_first = np.ones(len(power), dtype=bool)
-    power.index = power.index.tz_localize("Europe/Berlin", ambiguous=summer_first).tz_convert("UTC")
+    power.index = pd.DatetimeIndex(power.index).tz_localize("Europe/Berlin", ambiguous=summer_first).tz_convert("UTC")
     frame = power.rename(columns={"wind_mwh": "wind", "pv_mwh": "pv", "load_mwh": "load"})[list(PEAKS_KW)]
     source = pd.read_csv(folder / "delu_day_ahead_hourly.csv.gz", parse_dates=["local"])
     is_summer = (source["zone"] == "CEST").to_numpy()
@@ -95,7 +95,7 @@ def _table(magnitudes: pd.DataFrame, price_per_mwh: pd.Series[float]) -> SeriesT
             raise ValueError(f"{asset} has a gap of more than an hour at {steps[int(np.isnan(filled).argmax())]}")
         columns.append(filled if SIGNS[asset] > 0.0 else 0.0 - filled)
     hourly = price_per_mwh.reindex(steps.floor("h")).to_numpy(dtype=np.float64)
-    columns.append(np.array([price_per_kwh_from_mwh(value) for value in hourly]))
+    columns.append(np.array([price_per_kwh_from_mwh(float(value)) for value in hourly]))
     grid = TimeGrid(steps[0].to_pydatetime(), STEP_S, len(steps))
     return SeriesTable(grid, KEYS, np.column_stack(columns))
 

@@ -23,6 +23,7 @@ from vpp.cli.shared import (
 if TYPE_CHECKING:
     from vpp.runtime.backtest import BacktestResult
 
+USUAL = ("optimal", "feasible")
 NAMES = {
     "no_battery": "no battery",
     "rule": "rule",
@@ -108,6 +109,7 @@ def _document(result: BacktestResult) -> dict[str, Any]:
                 "terminal_value": number(one.statement.terminal_value),
                 "share_of_perfect_foresight": None if one.share is None else number(one.share),
                 "share_reason": one.share_reason,
+                "plans": dict(one.plans),
             }
             for name, one in result.strategies.items()
         },
@@ -133,6 +135,11 @@ def _print_table(result: BacktestResult) -> None:
         row = [rounded(cell) for cell in (*cells, -money.terminal_value)]
         table.add_row(NAMES[name], *row, share, style="bold" if name == "plan" else "")
     console().print(table)
+    for name, one in result.strategies.items():
+        missed = {status: count for status, count in one.plans.items() if status not in USUAL}
+        if missed:
+            told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in missed.items())
+            console().print(f"{NAMES[name]}: of {sum(one.plans.values())} plans {told}", style="yellow")
     console().print(
         "cost = energy bought - energy sold + deviation fees + wear - value of the energy left", style="dim"
     )

@@ -6,6 +6,7 @@ the product's own run, and shared.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -68,6 +69,8 @@ class StrategyResult:
         Share of perfect foresight, None with ``share_reason``.
     series : mapping of str to float array, shape (T,)
         Plant totals for plots: ``battery_kw``, ``grid_kw``, ``soc``.
+    plans : mapping of str to int
+        How many plans came about with each status.
     """
 
     name: str
@@ -75,6 +78,7 @@ class StrategyResult:
     share: float | None
     share_reason: str | None
     series: Mapping[str, Floats]
+    plans: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def backtest(
     for name in STRATEGIES:
         if name in runs:
             share, reason = _share(name, statements)
-            results[name] = StrategyResult(name, statements[name], share, reason, runs[name][1])
+            results[name] = StrategyResult(name, statements[name], share, reason, runs[name][1], runs[name][2])
     return BacktestResult(
         setup.plant.id, setup.plant.name, setup.plant.currency, world.grid, _world_series(world), results
     )
@@ -210,7 +214,7 @@ def _window(setup: Setup, table: SeriesTable, days: int, start: datetime | None)
     return TimeGrid.between(start, end, setup.resolution_s)
 
 
-def _run(name: str, world: _World, progress: Progress) -> tuple[Statement, Mapping[str, Floats]]:
+def _run(name: str, world: _World, progress: Progress) -> tuple[Statement, Mapping[str, Floats], Mapping[str, int]]:
     setup, grid = world.setup, world.grid
     store = MemoryStore(keep=_KEPT)
     history_start = max(world.table.grid.start, grid.start - timedelta(seconds=HISTORY_S))
@@ -220,6 +224,7 @@ def _run(name: str, world: _World, progress: Progress) -> tuple[Statement, Mappi
     devices: list[Device] = [device]
     if market.keys:
         devices.append(ReplayedFeed(setup.plant.id, market, setup.calendar.known_until))
+    plans: Counter[str] = Counter()
     assembly = assemble(
         setup,
         store,
@@ -229,20 +234,22 @@ def _run(name: str, world: _World, progress: Progress) -> tuple[Statement, Mappi
         market=_auction(setup, market),
         plan_every_s=SECONDS_PER_DAY if name in ("yesterday", "perfect_foresight") else None,
         follow_meter=name in ("plan", "rule"),
-        on_tick=_observer(name, world, progress),
+        on_tick=_observer(name, world, progress, plans),
         strict=True,
     )
     assembly.loop.run(DataClock(grid.start), until=grid.end - timedelta(seconds=grid.resolution_s))
     assembly.loop.dispatch.take(assembly.ingest.run(grid.end), grid.end)
     progress(name, 1.0)
-    return _statement(assembly, setup, grid), _totals(setup, store, grid)
+    return _statement(assembly, setup, grid), _totals(setup, store, grid), plans
 
 
-def _observer(name: str, world: _World, progress: Progress) -> Callable[[Tick], None]:
+def _observer(name: str, world: _World, progress: Progress, plans: Counter[str]) -> Callable[[Tick], None]:
     def observe(tick: Tick) -> None:
         if name == "plan" and tick.forecasts:
             bare = [replace(forecast, levels=(), quantiles=np.empty((0, 0))) for forecast in tick.forecasts]
             world.issues.append((tick.now, bare))
+        if tick.schedule is not None:
+            plans[str(tick.schedule.status)] += 1
         elapsed = (tick.now - world.grid.start) / (world.grid.end - world.grid.start)
         progress(name, elapsed)
 

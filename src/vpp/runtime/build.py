@@ -12,7 +12,7 @@ import numpy as np
 from vpp.config import VPPConfig
 from vpp.core.assets import SolarArray, WindTurbine
 from vpp.core.errors import InvalidInputError, MissingDataError, UnknownNameError
-from vpp.core.messages import MARKET, POWER_KW, Readings, SeriesKey
+from vpp.core.messages import MARKET, POWER_KW, Event, Readings, SeriesKey
 from vpp.core.ports import Device, Market, Planner, SeriesTable, Store
 from vpp.core.series import align
 from vpp.core.time import TimeGrid, epoch_s, floor_time
@@ -130,6 +130,7 @@ def assemble(
     follow_meter: bool = True,
     on_tick: Callable[[Tick], None] | None = None,
     on_readings: Callable[[Readings], None] | None = None,
+    on_event: Callable[[Event], None] | None = None,
     strict: bool = False,
 ) -> Assembly:
     """Return one plant's loop over a store and its devices."""
@@ -148,6 +149,7 @@ def assemble(
         bidding=BiddingService(setup, planning, market, store),
         dispatch=DispatchService(setup, devices, store, follow_meter=follow_meter),
         on_tick=on_tick,
+        on_event=on_event,
         strict=strict,
     )
     return Assembly(loop=loop, store=store, prices=prices, builder=builder, planning=planning, ingest=ingest)

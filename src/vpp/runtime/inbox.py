@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from vpp.core.errors import InvalidInputError, VppError
-from vpp.core.messages import POWER_FORECAST_KW, Event, Readings, Severity
+from vpp.core.messages import MARKET, POWER_FORECAST_KW, Event, Readings, Severity
 from vpp.core.ports import SeriesTable
 from vpp.core.series import resample
 from vpp.core.time import TimeGrid, epoch_s
@@ -21,6 +22,7 @@ from vpp.streams.table import read_table
 SUFFIXES = (".csv", ".parquet")
 TAKEN, REFUSED = "taken", "refused"
 POLL_S = 2.0
+QUIET_NS = 1_000_000_000  # house: allow-1000, a second in nanoseconds
 
 
 class Inbox:
@@ -53,13 +55,16 @@ class Inbox:
         """Take every file that lies in the folder now; return how many were taken."""
         taken = 0
         for path in sorted(self.folder.iterdir()):
-            if path.is_file() and path.suffix.lower() in SUFFIXES:
+            if path.suffix.lower() in SUFFIXES and _at_rest(path):
                 taken += self._take(path)
         return taken
 
     def _watch(self) -> None:
         while not self._live.stopping.wait(POLL_S):
-            self.look()
+            try:
+                self.look()
+            except OSError as fault:
+                self._tell(self._live.clock.now(), Severity.ERROR, f"The inbox cannot be read: {fault}")
 
     def _take(self, path: Path) -> int:
         live, now = self._live, self._live.clock.now()
@@ -67,11 +72,11 @@ class Inbox:
             readings, notes = self._readings(path, now)
             count = live.store.write_readings(readings)
         except VppError as fault:
-            path.rename(self.folder / REFUSED / path.name)
-            (self.folder / REFUSED / f"{path.name}.txt").write_text(f"{fault}\n", encoding="utf-8")
+            refused = _put_aside(path, self.folder / REFUSED)
+            refused.with_name(f"{refused.name}.txt").write_text(f"{fault}\n", encoding="utf-8")
             self._tell(now, Severity.ERROR, f"{path.name} was refused: {fault}")
             return 0
-        path.rename(self.folder / TAKEN / path.name)
+        _put_aside(path, self.folder / TAKEN)
         self._tell(now, Severity.INFO, f"{path.name}: {count} new readings")
         for note in notes:
             self._tell(now, Severity.WARNING, note)
@@ -89,6 +94,13 @@ class Inbox:
         if len(keys) < len(table.keys):
             notes.append(f"{path.name}: its forecast columns were left out; a running plant makes its own")
         columns = [table.keys.index(key) for key in keys]
+        measured = [index for index, key in zip(columns, keys, strict=True) if key.source != MARKET]
+        ahead = np.isfinite(table.value[:, measured]).any(axis=1) & (table.grid.times_s > epoch_s(now))
+        if ahead.any():
+            first = table.grid.time(int(np.flatnonzero(ahead)[0]))
+            raise InvalidInputError(
+                f"{path.name}:time", first.isoformat(), f"measurements up to now, {now.isoformat()}"
+            )
         readings = Readings.from_table(
             setup.plant.id, keys, table.grid.times_s, table.value[:, columns], arrived_s=epoch_s(now)
         )
@@ -98,6 +110,20 @@ class Inbox:
         event = Event(self._live.setup.plant.id, now, "inbox", severity, message)
         self._live.store.write_events([event])
         self._live.hub.publish({"topic": "event", "message": message, "severity": str(severity)})
+
+
+def _at_rest(path: Path) -> bool:
+    """Tell whether a file is whole: nothing was written to it for as long as between two looks."""
+    return path.is_file() and time.time_ns() - path.stat().st_mtime_ns >= QUIET_NS  # house: allow-clock, a file's age
+
+
+def _put_aside(path: Path, folder: Path) -> Path:
+    """Move a file into a folder under its own name, or with a number where one of that name lies there already."""
+    target, number = folder / path.name, 1
+    while target.exists():
+        target = folder / f"{path.stem}-{number}{path.suffix}"
+        number += 1
+    return path.rename(target)
 
 
 def _at_resolution(table: SeriesTable, resolution_s: int) -> SeriesTable:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from vpp.config import VPPConfig
 from vpp.core.errors import InvalidInputError
-from vpp.core.messages import Readings
+from vpp.core.messages import Event, Readings
 from vpp.core.ports import Clock, Device, Market, SeriesTable, Store
 from vpp.core.time import TimeGrid, floor_time
 from vpp.runtime.build import (
@@ -177,6 +177,9 @@ def _live(
     def told(readings: Readings) -> None:
         hub.publish({"topic": "readings", "count": len(readings)})
 
+    def happened(event: Event) -> None:
+        hub.publish({"topic": "event", "message": event.message, "severity": str(event.severity)})
+
     def ticked(tick: Tick) -> None:
         running[0].observe(tick)
 
@@ -190,6 +193,7 @@ def _live(
         follow_meter=setup.strategy != "no_battery",
         on_tick=ticked,
         on_readings=told,
+        on_event=happened,
     )
     live = LivePlant(
         setup=setup,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vpp.core.errors import MissingDataError
 from vpp.core.messages import Ack, Award, Command, Event, Forecast, Schedule, Severity
 from vpp.core.ports import Clock, Store
 from vpp.core.time import floor_time
@@ -17,7 +18,7 @@ from vpp.runtime.bidding import BiddingService
 from vpp.runtime.dispatching import DispatchService
 from vpp.runtime.forecasts import ForecastSource
 from vpp.runtime.ingest import IngestService
-from vpp.runtime.planning import PlanningService
+from vpp.runtime.planning import Forecasts, PlanningService
 from vpp.runtime.setup import Setup
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,12 @@ class PlantLoop:
         The services, in the order of the tick.
     on_tick : callable, optional
         Told of every tick.
+    on_event : callable, optional
+        Told of every event.
     strict : bool
         True lets a failed tick end the run, as a back-test must.
+    waiting : str or None
+        What is missing for a plan, while something is.
     """
 
     setup: Setup
@@ -61,17 +66,40 @@ class PlantLoop:
     bidding: BiddingService
     dispatch: DispatchService
     on_tick: Callable[[Tick], None] | None = None
+    on_event: Callable[[Event], None] | None = None
     strict: bool = False
+    waiting: str | None = None
 
     def tick(self, now: datetime) -> Tick:
         """Run every service once, at the start of the step that begins at ``now``."""
         acks = self.dispatch.take(self.ingest.run(now), now)
         issued = self.forecasts.run(now)
         latest = self.forecasts.latest
-        schedule = self.planning.run(now, latest, self.bidding.awards(now))
-        award = self.bidding.run(now, latest)
+        schedule, award = self._decide(now, latest)
         commands = self.dispatch.run(now, self.planning.current)
         return Tick(now, acks, issued, schedule, award, commands)
+
+    def _decide(self, now: datetime, latest: Forecasts) -> tuple[Schedule | None, Award | None]:
+        """Plan and sell; while something was never measured or priced, wait and say so once."""
+        try:
+            schedule = self.planning.run(now, latest, self.bidding.awards(now))
+            award = self.bidding.run(now, latest)
+        except MissingDataError as fault:
+            if self.waiting != str(fault):
+                self.tell(now, "waiting", Severity.WARNING, f"No plan yet: {fault}")
+            self.waiting = str(fault)
+            return None, None
+        if schedule is not None and not schedule.usable:
+            self.tell(now, "no_plan", Severity.ERROR, f"No plan to execute ({schedule.status}): {schedule.message}")
+        self.waiting = None
+        return schedule, award
+
+    def tell(self, now: datetime, kind: str, severity: Severity, message: str, **facts: str) -> None:
+        """Keep an event, and pass it on to who listens."""
+        event = Event(self.setup.plant.id, now, kind, severity, message, facts)
+        self.store.write_events([event])
+        if self.on_event is not None:
+            self.on_event(event)
 
     def run(self, clock: Clock, *, until: datetime | None = None, stopped: Callable[[], bool] = lambda: False) -> None:
         """Tick at every step the clock reaches, until a time or until stopped.
@@ -97,15 +125,5 @@ class PlantLoop:
             if self.strict:
                 raise
             log.exception("tick at %s failed", moment.isoformat())
-            self.store.write_events(
-                [
-                    Event(
-                        self.setup.plant.id,
-                        moment,
-                        "tick_failed",
-                        Severity.ERROR,
-                        f"The tick at {moment.isoformat()} failed: {fault}",
-                        {"error": type(fault).__name__},
-                    )
-                ]
-            )
+            told = f"The tick at {moment.isoformat()} failed: {fault}"
+            self.tell(moment, "tick_failed", Severity.ERROR, told, error=type(fault).__name__)

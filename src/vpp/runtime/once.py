@@ -33,7 +33,7 @@ from vpp.streams.table import Repair, TableReading, read_table
 Floats = NDArray[np.float64]
 USERS_FORECAST = "given"
 MOST_ALTERNATIVES = 2000
-ALTERNATIVES_LIMIT_S = 20.0
+ALTERNATIVES_LIMIT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)

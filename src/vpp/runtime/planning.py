@@ -25,6 +25,7 @@ from vpp.runtime.setup import Setup
 
 Floats = NDArray[np.float64]
 Forecasts = Mapping[SeriesKey, Forecast]
+UNMEASURED = "no_data"
 KEPT = 200
 """Plans kept with their problems, so that a past step can be explained with what it would have cost otherwise."""
 
@@ -133,8 +134,8 @@ class ProblemBuilder:
 
     def _forecast_kw(self, forecasts: Forecasts, key: SeriesKey, grid: TimeGrid) -> Floats:
         forecast = forecasts.get(key)
-        if forecast is None:
-            raise MissingDataError(f"no forecast of {key}")
+        if forecast is None or UNMEASURED in forecast.flags:
+            raise MissingDataError(f"{key.source} has never been measured; nothing can be planned on it yet")
         value = align(forecast.grid.times_s, forecast.value, grid)
         if np.isnan(value).any():
             raise MissingDataError(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,7 +39,13 @@ def drop(inbox: Inbox, name: str, *, minutes: int = 15, start: str = START, step
     times = pd.date_range(start, periods=steps, freq=f"{minutes}min")
     frame = pd.DataFrame({"time": times.strftime("%Y-%m-%dT%H:%M:%SZ"), "load_kw": np.linspace(0.5, 2.0, steps)})
     frame.to_csv(inbox.folder / name, index=False)
+    at_rest(inbox.folder / name)
     return frame
+
+
+def at_rest(path: Path) -> None:
+    """Let a file look as if nothing had been written to it for a while."""
+    os.utime(path, ns=(0, path.stat().st_mtime_ns - 60 * 10**9))
 
 
 def stored_kw(live: LivePlant, steps: int, *, start: str = START) -> np.ndarray:
@@ -66,6 +73,7 @@ def test_a_bad_file_is_refused_with_the_reason_beside_it(inbox: Inbox, live: Liv
     frame = drop(inbox, "meter.csv").astype(object)
     frame.loc[3, "load_kw"] = "oops"
     frame.to_csv(inbox.folder / "meter.csv", index=False)
+    at_rest(inbox.folder / "meter.csv")
     assert inbox.look() == 0
     assert names(inbox.folder / "refused") == ["meter.csv", "meter.csv.txt"]
     reason = (inbox.folder / "refused" / "meter.csv.txt").read_text(encoding="utf-8")
@@ -79,6 +87,7 @@ def test_a_bad_file_is_refused_with_the_reason_beside_it(inbox: Inbox, live: Liv
 def test_repairs_and_what_is_left_out_are_told(inbox: Inbox, live: LivePlant) -> None:
     frame = drop(inbox, "meter.csv").assign(load_forecast_kw=1.0)
     frame.drop(index=4).to_csv(inbox.folder / "meter.csv", index=False)
+    at_rest(inbox.folder / "meter.csv")
     assert inbox.look() == 1
     warned = [event.message for event in live.store.events("home") if event.severity is Severity.WARNING]
     assert any("bridged" in message and "1 value" in message for message in warned)
@@ -112,3 +121,24 @@ def test_other_files_are_left_alone(inbox: Inbox) -> None:
     (inbox.folder / "notes.md").write_text("hello")
     assert inbox.look() == 0
     assert names(inbox.folder) == ["half.csv.part", "notes.md"]
+
+
+def test_a_file_that_is_being_written_waits(inbox: Inbox) -> None:
+    drop(inbox, "meter.csv")
+    (inbox.folder / "meter.csv").touch()
+    assert inbox.look() == 0
+    at_rest(inbox.folder / "meter.csv")
+    assert inbox.look() == 1
+
+
+def test_a_second_file_of_the_same_name_keeps_the_first(inbox: Inbox) -> None:
+    for _ in range(2):
+        drop(inbox, "meter.csv")
+        inbox.look()
+    assert names(inbox.folder / "taken") == ["meter-1.csv", "meter.csv"]
+
+
+def test_measurements_of_tomorrow_are_refused(inbox: Inbox, live: LivePlant) -> None:
+    drop(inbox, "meter.csv", start="2024-05-07T00:00Z")
+    assert inbox.look() == 0
+    assert "measurements up to now" in live.store.events("home")[0].message

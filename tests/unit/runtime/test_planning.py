@@ -84,7 +84,7 @@ def test_a_missing_or_short_forecast_is_an_error(
     planning: PlanningService, setup: Setup, forecasts_of: ForecastsOf
 ) -> None:
     grid = TimeGrid(START, 900, 96)
-    with pytest.raises(MissingDataError, match="no forecast of load/power_kw"):
+    with pytest.raises(MissingDataError, match="load has never been measured"):
         planning._builder.build(grid, now=START, forecasts={})
     with pytest.raises(MissingDataError, match="ends before the plan does"):
         planning._builder.build(grid, now=START, forecasts=forecasts_of(setup, START, hours=12.0))

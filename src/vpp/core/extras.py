@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
+from typing import TypeVar, cast
 
 from vpp.core.errors import MissingExtraError
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,9 @@ class Extra:
 
 
 EXTRAS: tuple[Extra, ...] = (
+    Extra("fast", ("numba",), "compiled kernels: exact plans in microseconds, fleets of a hundred thousand batteries"),
     Extra("bench", ("pulp", "linopy", "cvxpy"), "the other modelling layers that `make bench` measures us against"),
+    Extra("pulp", ("pulp",), "plans written as PuLP problems, and CBC as a second solver in the fallback chain"),
 )
 
 
@@ -53,3 +60,26 @@ def require(module: str, *, extra: str) -> ModuleType:
         if fault.name is not None and module.split(".", maxsplit=1)[0] != fault.name.split(".")[0]:
             raise
         raise MissingExtraError(module, extra) from fault
+
+
+@cache
+def compiled(function: Function, signature: str) -> Function | None:
+    """Return a function compiled for one signature, None where numba is not installed.
+
+    The work is done here, ahead of the first call: a frequency event must not wait for a compiler. What was compiled
+    is kept on disk where a folder can be written.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function over arrays and numbers.
+    signature : str
+        Numba's type signature, e.g. ``"void(float64, float64[:,::1], float64[::1])"``.
+    """
+    if find_spec("numba") is None:
+        return None
+    njit = importlib.import_module("numba").njit
+    try:
+        return cast(Function, njit(signature, cache=True, nogil=True)(function))
+    except RuntimeError:  # neither the package's folder nor the user's can be written
+        return cast(Function, njit(signature, nogil=True)(function))

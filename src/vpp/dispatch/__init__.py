@@ -1,1 +1,1 @@
-"""Sharing a plan among assets, as commands, and tracking each to its proof. No input or output here."""
+"""Sharing a plan among assets, tracking commands to their proof, and grid services in real time. No input or output."""

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from vpp.core.assets import Battery
 from vpp.core.curves import ResponseCurve
 from vpp.core.errors import InvalidInputError, SeriesMismatchError
+from vpp.core.extras import compiled
 from vpp.core.storage import StorageLimits, power_band_kw
 from vpp.core.units import SECONDS_PER_HOUR
-from vpp.dispatch.compiled import compiled
 
 Floats = NDArray[np.float64]
 Kernel = Callable[[float, Floats, Floats], None]

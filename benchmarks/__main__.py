@@ -24,7 +24,19 @@ from typing import Any
 import benchmarks
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-ORDER = ("startup", "optimization", "forecasting", "store", "backtest")
+ORDER = (
+    "startup",
+    "optimization",
+    "kernel",
+    "fleet",
+    "stochastic",
+    "mpc",
+    "realtime",
+    "plugins",
+    "forecasting",
+    "store",
+    "backtest",
+)
 PACKAGES = (
     "highspy",
     "numpy",

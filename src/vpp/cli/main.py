@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vpp import __version__
-from vpp.cli import backtest, config, doctor, init, plan, up
+from vpp.cli import backtest, config, doctor, explain, init, plan, up
 from vpp.core.errors import VppError
 
 REFUSED = 2
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("plan")(plan.plan)
+app.command("explain")(explain.explain)
 app.command("backtest")(backtest.backtest)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)

@@ -18,6 +18,7 @@ from vpp.cli.shared import (
     print_json,
     print_note,
     rounded,
+    writable_target,
 )
 from vpp.core.time import parse_duration_s
 
@@ -39,6 +40,9 @@ def plan(
     horizon: Annotated[
         str | None, typer.Option(help="How far to plan, e.g. 36h; default: as the plant file says.")
     ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Save the whole decision to this file, for `vpp explain`, e.g. monday.vpp.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make one plan from your own readings and say why each battery does what it does.
@@ -48,12 +52,18 @@ def plan(
     from vpp.runtime.once import plan_once
 
     config = load_valid(plant)
+    if save is not None:
+        writable_target(save, field="--save")
     ahead = None if horizon is None else timedelta(seconds=parse_duration_s(horizon, field="--horizon"))
     with error_console().status("planning"):
         planned = plan_once(config, data, at=optional_time(at, field="--at"), horizon=ahead)
         document = planned.document() if json else None
     for note in planned.notes:
         print_note(note)
+    if save is not None:
+        from vpp.runtime.bundles import save_plan
+
+        typer.echo(f"saved {save} (sha256 {save_plan(planned, save)})", err=True)
     if document is not None:
         print_json(document)
     else:

@@ -40,7 +40,7 @@ LONGEST_STEP_S = SECONDS_PER_HOUR
 LONGEST_HORIZON_S = 14 * SECONDS_PER_DAY
 LONGEST_CADENCE_S = 366 * SECONDS_PER_DAY
 LONGEST_SLUG = 63
-STRATEGIES = ("linear", "rule", "no_battery")
+STRATEGIES = ("linear", "auto", "pulp", "rule", "no_battery")
 LATER_STRATEGIES = ("stochastic", "cvar", "robust", "mpc", "distributed", "admm")
 """Strategies that are announced but not built; the linear plan is used, with a warning."""
 

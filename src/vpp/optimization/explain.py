@@ -6,152 +6,139 @@ Alternatives are exact: the other power is forced and the site's program solved 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from time import perf_counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 
-from vpp.core import storage
-from vpp.core.errors import InvalidInputError
-from vpp.core.messages.planned import PlanStatus, ReasonCode, Schedule
+from vpp.core.messages.planned import Reason, ReasonCode, Schedule
 from vpp.core.units import PERCENT
-from vpp.optimization.matrix import Matrix, build, initial_energy_kwh
-from vpp.optimization.modes import Exclusive, close_wrong, solve_exclusive
-from vpp.optimization.problem import Floats, PlanProblem
-from vpp.optimization.solver import Solver, SolveStatus
+from vpp.optimization.alternatives import alternatives
+from vpp.optimization.flexible_words import FLEXIBLE_LIMIT_WORDS, flexible_lead
+from vpp.optimization.problem import PlanProblem
 
-TOLERANCE = 1e-9
-NOISE_KW = 1e-9
+__all__ = ["Explanation", "alternatives", "explain", "explanations", "sentence"]
+
 SMALLEST_SAID = 0.005
 """A difference that would be rounded to nothing is called none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Site:
-    """The solved program of one site, ready to be solved again with something forced."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one asset does what it does in one step.
 
-    problem: PlanProblem
-    matrix: Matrix
-    solver: Solver
-    answer: Exclusive
-    end_s: float
+    Parameters
+    ----------
+    asset_id : str
+        Which asset.
+    time : datetime
+        Start of the step.
+    power_kw : float
+        Terminal power planned, positive discharges; NaN without a plan.
+    soc : float
+        State of charge at the end of the step (0-1); NaN for an asset that stores nothing.
+    reason : Reason
+        As data, with the cheapest alternative and how much dearer it is; None where that was not computed.
+    currency : str
+        Of every price and cost.
+    words : str
+        The same as one to three sentences.
+    """
 
-    def cost_of(self, battery: int, step: int, power_kw: float) -> float:
-        """Return how much dearer the plan is with this power forced [currency]; infinity when nothing is feasible."""
-        steps = self.problem.grid.count
-        at = np.array([battery * steps + step], dtype=np.int32)
-        columns = np.concatenate(
-            [at + self.matrix.layout.columns["charge"].start, at + self.matrix.layout.columns["discharge"].start]
-        ).astype(np.int32)
-        forced = np.array([max(-power_kw, 0.0), max(power_kw, 0.0)])
-        self.solver.bound(columns, forced, forced)
-        solution = self.solver.run(time_limit_s=self.end_s - perf_counter())
-        solution, closed = close_wrong(self.solver, self.problem, self.matrix, solution=solution, end_s=self.end_s)
-        self._restore(np.union1d(columns, closed).astype(np.int32))
-        if solution.status is SolveStatus.TIME_LIMIT:
-            return np.nan
-        if solution.status is not SolveStatus.OPTIMAL:
-            return np.inf
-        return solution.objective - self.answer.solution.objective
+    asset_id: str
+    time: datetime
+    power_kw: float
+    soc: float
+    reason: Reason
+    currency: str
+    words: str
 
-    def _restore(self, columns: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> None:
-        upper = self.matrix.upper[columns]
-        upper[np.isin(columns, self.answer.closed)] = 0.0
-        self.solver.bound(columns, self.matrix.lower[columns], upper)
+    @property
+    def data(self) -> dict[str, Any]:
+        """Everything but the words as plain values; None where there is no figure."""
+        reason = self.reason
+        return {
+            "asset": self.asset_id,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "power_kw": _known(self.power_kw),
+            "soc": _known(self.soc),
+            "code": reason.code.name.lower(),
+            "limit": reason.limit,
+            "marginal_value_per_kwh": reason.marginal_value_per_kwh,
+            "alternative_power_kw": reason.alternative_power_kw,
+            "alternative_cost": reason.alternative_cost,
+            "currency": self.currency,
+        }
 
 
-def alternatives(
+def _known(value: float) -> float | None:
+    """Return a figure, None for NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def explain(
     problem: PlanProblem,
     schedule: Schedule,
+    asset_id: str,
+    time: datetime,
+    currency: str,
+    *,
+    time_limit_s: float = 30.0,
+) -> Explanation:
+    """Return why an asset does what it does at a time, in words and as data, with the cost of the alternative.
+
+    Parameters
+    ----------
+    problem, schedule : PlanProblem, Schedule
+        A schedule, and the problem it was made for.
+    asset_id, time : str, datetime
+        Which asset, and any moment of the step; aware.
+    currency : str
+        Code of the prices, e.g. ``USD``.
+    time_limit_s : float
+        For the alternative, which is solved exactly; past it, it is left out.
+
+    Raises
+    ------
+    UnknownNameError, InvalidInputError
+        For an asset or a time that the schedule does not have.
+    """
+    pair = (schedule.grid.index(time), schedule.column(asset_id))
+    return explanations(problem, schedule, currency, pairs=[pair], time_limit_s=time_limit_s)[0]
+
+
+def explanations(
+    problem: PlanProblem,
+    schedule: Schedule,
+    currency: str,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     most: int = 2000,
     time_limit_s: float = 30.0,
-) -> tuple[Floats, Floats]:
-    """Return what batteries could have done instead and how much dearer the whole plan would then be.
+) -> tuple[Explanation, ...]:
+    """Return why assets do what they do, step by step; parameters as for ``alternatives``.
 
-    Where a battery acts, the alternative is to hold (0 kW). Where it holds, it is the cheaper of charging and
-    discharging at full power: the rating, or what the energy stored at the start of that step by the plan allows.
-    Everything else in the horizon is planned anew around the forced step.
-
-    Parameters
-    ----------
-    problem : PlanProblem
-        The problem the schedule was made for.
-    schedule : Schedule
-        An OPTIMAL schedule of the linear planner.
-    pairs : sequence of (step, asset column), optional
-        What to look at; by default every step and asset, the nearest steps first.
-    most : int
-        At most this many pairs, 0 or more.
-    time_limit_s : float
-        For everything together; what is not reached stays NaN.
-
-    Returns
-    -------
-    alternative_power_kw, alternative_cost : float arrays, shape (T, A)
-        Power (positive discharges) and extra cost [currency], 0 or more. NaN where not looked at, where nothing else
-        is feasible, where the schedule is not an optimal plan, or where, after directions had to be fixed, forcing the
-        other power happens to lead to a cheaper plan.
-
-    Raises
-    ------
-    InvalidInputError
-        When a pair lies outside the schedule or ``most`` is negative.
+    Steps beyond ``most`` or past the time limit are explained too, without an alternative.
     """
-    shape = schedule.power_kw.shape
-    power, cost = np.full(shape, np.nan), np.full(shape, np.nan)
-    if most < 0:
-        raise InvalidInputError("most", most, "0 or more pairs")
-    for step, column in pairs or ():
-        if not (0 <= step < shape[0] and 0 <= column < shape[1]):
-            raise InvalidInputError("pairs", (step, column), f"steps 0 to {shape[0] - 1}, columns 0 to {shape[1] - 1}")
-    if schedule.status is not PlanStatus.OPTIMAL:
-        return power, cost
-    chosen = list(pairs) if pairs is not None else [(int(s), int(a)) for s, a in np.ndindex(*shape)]
-    end_s = perf_counter() + time_limit_s
-    sites: dict[int, _Site] = {}
-    for step, column in chosen[:most]:
-        where = problem.battery_site[column]
-        if where not in sites:
-            sites[where] = _solved_site(problem.at_site(where), end_s)
-        if perf_counter() > end_s or sites[where].answer.solution.status is not SolveStatus.OPTIMAL:
-            continue
-        battery = problem.battery_site[:column].count(where)
-        power[step, column], cost[step, column] = _cheapest(
-            sites[where], battery, step, candidates=_candidates_kw(problem, schedule, step, column)
+    chosen = list(pairs) if pairs is not None else [(int(s), int(a)) for s, a in np.ndindex(*schedule.power_kw.shape)]
+    powers, costs = alternatives(problem, schedule, pairs=chosen, most=most, time_limit_s=time_limit_s)
+    found = []
+    for step, column in chosen:
+        asset_id, other_kw, cost = schedule.asset_ids[column], _known(powers[step, column]), _known(costs[step, column])
+        reason = replace(schedule.reason(asset_id, step), alternative_power_kw=other_kw, alternative_cost=cost)
+        power_kw, soc = float(schedule.power_kw[step, column]), float(schedule.soc[step, column])
+        words = sentence(
+            problem,
+            schedule,
+            asset_id,
+            step,
+            currency=currency,
+            alternative_power_kw=other_kw,
+            alternative_cost=cost,
         )
-    return power, cost
-
-
-def _solved_site(problem: PlanProblem, end_s: float) -> _Site:
-    """Return the program of one site, solved."""
-    solver, matrix = Solver(), build(problem)
-    answer = solve_exclusive(solver, problem, matrix, time_limit_s=end_s - perf_counter())
-    return _Site(problem, matrix, solver, answer, end_s)
-
-
-def _candidates_kw(problem: PlanProblem, schedule: Schedule, step: int, column: int) -> list[float]:
-    """Return the powers that the alternative may have: 0 for an action, both full powers for a rest."""
-    if schedule.power_kw[step, column] != 0.0:
-        return [0.0]
-    battery = problem.batteries[column]
-    before = initial_energy_kwh(problem)[column] if step == 0 else schedule.soc[step - 1, column] * battery.capacity_kwh
-    band = storage.power_band_kw(before, battery.limits, duration_h=problem.grid.duration_h)
-    return [float(edge) for edge in band if abs(edge) > NOISE_KW]
-
-
-def _cheapest(site: _Site, battery: int, step: int, *, candidates: list[float]) -> tuple[float, float]:
-    """Return power and extra cost of the cheapest candidate; NaN twice when none is feasible."""
-    tried = [(site.cost_of(battery, step, power), power) for power in candidates]
-    known = [(cost, power) for cost, power in tried if np.isfinite(cost)]
-    if not known:
-        return np.nan, np.nan
-    cost, power = min(known)
-    scale = max(1.0, abs(site.answer.solution.objective))
-    if cost < -TOLERANCE * scale:
-        return np.nan, np.nan
-    return power, max(cost, 0.0)
+        found.append(Explanation(asset_id, schedule.grid.time(step), power_kw, soc, reason, currency, words))
+    return tuple(found)
 
 
 _LIMIT_WORDS = {
@@ -162,7 +149,7 @@ _LIMIT_WORDS = {
     "import_max_kw": "The connection can draw no more.",
     "export_max_kw": "The connection can feed in no more.",
     "backup_soc": "It stops at the reserve kept for outages.",
-}
+} | FLEXIBLE_LIMIT_WORDS
 
 
 def sentence(
@@ -175,14 +162,14 @@ def sentence(
     alternative_power_kw: float | None = None,
     alternative_cost: float | None = None,
 ) -> str:
-    """Return why a battery does what it does in a step, as one to three sentences.
+    """Return why an asset does what it does in a step, as one to three sentences.
 
     Parameters
     ----------
     problem, schedule : PlanProblem, Schedule
         A schedule with a plan, and the problem it was made for.
     asset_id, step : str, int
-        Which battery and step.
+        Which asset and step.
     currency : str
         Code of the prices, e.g. ``USD``.
     alternative_power_kw, alternative_cost : float, optional
@@ -215,6 +202,8 @@ def _action(power_kw: float) -> str:
 
 def _lead(problem: PlanProblem, schedule: Schedule, code: ReasonCode, *, step: int, column: int, currency: str) -> str:
     """Return the motive in words, with the prices that make it."""
+    if column >= len(problem.batteries):
+        return flexible_lead(problem, schedule, code, step=step, column=column, currency=currency)
     site = problem.battery_site[column]
     doing = _action(float(schedule.power_kw[step, column]))
     value = f"{schedule.marginal_value_per_kwh[step, column]:.3g} {currency}"
@@ -237,5 +226,6 @@ def _lead(problem: PlanProblem, schedule: Schedule, code: ReasonCode, *, step: i
         ReasonCode.HOLD: f"at {level}: a kWh kept is worth {value} later, one used now {here} before losses and wear.",
         ReasonCode.HOLD_NO_SPREAD: f"at {level}: a kWh here is worth {here}, stored {value}: too little for losses.",
         ReasonCode.KEEP_BACKUP: f"at {level}: the reserve kept for outages comes first.",
+        ReasonCode.RESERVE: f"at {level}: what it could do is promised as reserve.",
     }
-    return f"{doing} {words[code]}"
+    return f"{doing} {words.get(code, code.name.lower().replace('_', ' ') + '.')}"

@@ -1,48 +1,50 @@
 """When no plan keeps every limit: which limits clash, when, by how much, and the plan that breaks them least.
 
-Only connection limits are hard against the uncontrolled power; in the elastic program they give way at a price above
-everything else, so what gives way in its optimum is what clashes.
+Only the limits of connections and portfolio and the reserve that is owed are hard; in the elastic program they give way
+at a price above everything else, so what gives way in its optimum is what clashes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
 from vpp.core.messages.planned import Conflict, PlanStatus, ReasonCode, Schedule
+from vpp.optimization.choice import choice_of, joined
 from vpp.optimization.matrix import build
 from vpp.optimization.modes import solve_exclusive
 from vpp.optimization.outcome import Choice, Outcome, outcome_of, schedule_of, without_plan
 from vpp.optimization.problem import Floats, PlanProblem
 from vpp.optimization.reasons import reasons
-from vpp.optimization.solver import Solver, SolveStatus
+from vpp.optimization.solver import LinearSolver, Solver, SolveStatus
 
 METHOD = "elastic"
 VIOLATION_TOLERANCE_KW = 1e-6
 
 
-def infeasible_schedule(problem: PlanProblem, *, time_limit_s: float) -> Schedule:
+def infeasible_schedule(
+    problem: PlanProblem, *, time_limit_s: float, solver_of: Callable[[], LinearSolver] = Solver
+) -> Schedule:
     """Return INFEASIBLE with its conflicts and the plan of least violation.
 
     When even the elastic program finds no answer within the limit, ``least_violation`` is None and the message says so.
     """
     end_s = perf_counter() + time_limit_s
-    powers, curtailed = np.zeros((problem.grid.count, len(problem.batteries))), np.zeros_like(problem.fixed_kw)
-    for site in range(len(problem.site_ids)):
-        part = problem.at_site(site)
+    parts = [problem] if problem.coupled else [problem.at_site(site) for site in range(len(problem.site_ids))]
+    choices = []
+    for part in parts:
         matrix = build(part, elastic=True)
-        solution = solve_exclusive(Solver(), part, matrix, time_limit_s=end_s - perf_counter()).solution
-        if solution.status is not SolveStatus.OPTIMAL:
-            message = f"no plan keeps every connection limit; the nearest was not found ({solution.detail})"
+        answer = solve_exclusive(solver_of(), part, matrix, time_limit_s=end_s - perf_counter())
+        if answer.solution.status is not SolveStatus.OPTIMAL:
+            detail = answer.solution.detail
+            message = f"no plan keeps every connection limit; the nearest was not found ({detail})"
             return without_plan(problem, PlanStatus.INFEASIBLE, method=METHOD, message=message)
-        mine = [index for index, where in enumerate(problem.battery_site) if where == site]
-        block = matrix.layout.block
-        powers[:, mine] = (block(solution.value, "discharge") - block(solution.value, "charge")).T
-        if matrix.layout.structure.curtail:
-            curtailed[:, site] = block(solution.value, "curtail")[0]
-    choice = Choice(powers, curtailed)
+        choices.append(choice_of(part, matrix, answer))
+    # prices of a program that breaks limits are the price of breaking them
+    choice = replace(joined(problem, choices), value_per_kwh=None, price_per_kwh=None, flexible_value_per_kwh=None)
     outcome = outcome_of(problem, choice)
     found = conflicts(problem, outcome)
     nearest = replace(_nearest(problem, choice, outcome), conflicts=found)
@@ -87,7 +89,43 @@ def conflicts(problem: PlanProblem, outcome: Outcome) -> tuple[Conflict, ...]:
             )
             where = problem.site_ids[site]
             found.append(Conflict(f"{name} at {where}", time, miss, f"{where} {text}."))
+    found += _shared_conflicts(problem, outcome)
     return tuple(sorted(found, key=lambda conflict: (conflict.time, conflict.name)))
+
+
+_SHARED_WORDS = {
+    "portfolio_import_max_kw": "together the sites need {got:.4g} kW from the grid at {time}, {miss:.4g} kW more than "
+    "the portfolio may draw ({limit:.4g} kW).",
+    "portfolio_export_max_kw": "together the sites must feed in {got:.4g} kW at {time}, {miss:.4g} kW more than the "
+    "portfolio may feed in ({limit:.4g} kW).",
+    "reserve.up_required_kw": "the batteries can hold {got:.4g} kW of upward reserve at {time}, {miss:.4g} kW less "
+    "than is owed ({limit:.4g} kW).",
+    "reserve.down_required_kw": "the batteries can hold {got:.4g} kW of downward reserve at {time}, {miss:.4g} kW less "
+    "than is owed ({limit:.4g} kW).",
+}
+
+
+def _shared_conflicts(problem: PlanProblem, outcome: Outcome) -> list[Conflict]:
+    """Return what is missed of the limits and duties that the sites share."""
+    exchange, steps = (outcome.export_kw - outcome.import_kw).sum(axis=1), problem.grid.count
+    checked = [
+        ("portfolio_import_max_kw", -exchange, np.full(steps, problem.portfolio_import_max_kw), 1.0),
+        ("portfolio_export_max_kw", exchange, np.full(steps, problem.portfolio_export_max_kw), 1.0),
+    ]
+    if problem.reserve is not None and outcome.reserve_kw is not None:
+        for way, held in outcome.reserve_kw.items():
+            owed = problem.reserve.series(way, "required_kw", steps)
+            checked.append((f"reserve.{way}_required_kw", held.sum(axis=1), owed, -1.0))
+    found = []
+    for name, got, limit, sign in checked:
+        missed = sign * (got - limit)
+        for step in np.flatnonzero(missed > VIOLATION_TOLERANCE_KW).tolist():
+            time, miss = problem.grid.time(step), float(missed[step])
+            text = _SHARED_WORDS[name].format(
+                got=float(got[step]), time=f"{time:%Y-%m-%d %H:%M} UTC", miss=miss, limit=float(limit[step])
+            )
+            found.append(Conflict(name, time, miss, text))
+    return found
 
 
 def summary(found: tuple[Conflict, ...]) -> str:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-import numpy as np
-
+from vpp.core.errors import InvalidInputError
 from vpp.core.messages.planned import PlanStatus, Schedule
 from vpp.core.ports import Planner
+from vpp.optimization.choice import choice_of, joined
 from vpp.optimization.infeasible import infeasible_schedule
 from vpp.optimization.matrix import Layout, Matrix, build, layout_of, structure_of
 from vpp.optimization.modes import Exclusive, solve_exclusive
-from vpp.optimization.outcome import Choice, outcome_of, schedule_of, without_plan
+from vpp.optimization.outcome import outcome_of, schedule_of, without_plan
 from vpp.optimization.problem import PlanProblem
 from vpp.optimization.reasons import reasons
 from vpp.optimization.rules import RulePlanner
-from vpp.optimization.solver import Solver, SolveStatus
+from vpp.optimization.solver import LinearSolver, Solver, SolveStatus
+
+__all__ = ["METHOD", "METHOD_CLOSED", "METHOD_SEARCHED", "METHOD_STARTED", "LinearPlanner", "choice_of"]
 
 METHOD = "linear"
 METHOD_CLOSED = "linear, directions fixed"
+METHOD_STARTED = "linear, starts chosen"
+METHOD_SEARCHED = "mixed integer"
 # sites share nothing: together they re-plan faster, hot; a year at once is solved site by site
 TOGETHER_COLUMNS = 40_000
 MODELS_KEPT = 8
@@ -55,9 +60,17 @@ class LinearPlanner:
         For one plan, above 0. Past it the fallback answers.
     fallback : Planner or None
         Answers when the solver does not, never when the problem is infeasible; by default the rule, None for none.
+    exact_directions : bool
+        Where directions had to be fixed or starts chosen at a cost above the relaxation, search the best ones by a
+        mixed-integer program (HiGHS, whatever ``solver_of`` makes).
+    mip_time_limit_s : float
+        For that search, above 0; past it the best plan found is returned with what is proved of it.
+    solver_of : callable without arguments
+        Makes the solver of one program; by default HiGHS.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from vpp.core.assets import Battery
     >>> from vpp.core.time import TimeGrid, parse_time
     >>> start = parse_time("2016-08-01T00:00:00Z")
@@ -92,11 +105,18 @@ class LinearPlanner:
         *,
         time_limit_s: float = 30.0,
         fallback: Planner[PlanProblem] | None = RulePlanner(),
+        exact_directions: bool = False,
+        mip_time_limit_s: float = 10.0,
+        solver_of: Callable[[], LinearSolver] = Solver,
     ) -> None:
+        if not mip_time_limit_s > 0.0:
+            raise InvalidInputError("mip_time_limit_s", mip_time_limit_s, "above 0 [s]")
+        self._exact_s = mip_time_limit_s if exact_directions else None
         self.name = name
         self._time_limit_s = time_limit_s
         self._fallback = fallback
-        self._solvers: OrderedDict[Layout, Solver] = OrderedDict()
+        self._solver_of = solver_of
+        self._solvers: OrderedDict[Layout, LinearSolver] = OrderedDict()
 
     def plan(self, problem: PlanProblem) -> Schedule:
         """Return the plan of least cost.
@@ -113,7 +133,7 @@ class LinearPlanner:
         if not failed:
             schedule = _optimal(problem, parts)
         elif any(part.status is SolveStatus.INFEASIBLE for part in failed):
-            schedule = infeasible_schedule(problem, time_limit_s=self._time_limit_s)
+            schedule = infeasible_schedule(problem, time_limit_s=self._time_limit_s, solver_of=self._solver_of)
         else:
             schedule = self._without_answer(problem, failed[0])
         return replace(schedule, solve_time_s=perf_counter() - began_s)
@@ -121,22 +141,28 @@ class LinearPlanner:
     def _solve(self, problem: PlanProblem, *, end_s: float) -> list[_Part]:
         """Solve the problem whole and hot, or site by site when it is large; stops at the first part without answer."""
         layout = layout_of(structure_of(problem))
-        if len(problem.site_ids) == 1 or layout.column_count <= TOGETHER_COLUMNS:
-            return [_solve_part(problem, self._solver(layout), end_s=end_s)]
+        if len(problem.site_ids) == 1 or problem.coupled or layout.column_count <= TOGETHER_COLUMNS:
+            return [self._solve_part(problem, self._solver(layout), end_s=end_s)]
         parts = []
         for site in range(len(problem.site_ids)):
-            parts.append(_solve_part(problem.at_site(site), Solver(), end_s=end_s))
+            parts.append(self._solve_part(problem.at_site(site), self._solver_of(), end_s=end_s))
             if parts[-1].status is not SolveStatus.OPTIMAL:
                 break
         return parts
 
-    def _solver(self, layout: Layout) -> Solver:
+    def _solver(self, layout: Layout) -> LinearSolver:
         """Return the solver kept for a structure; the one unused longest makes room."""
-        solver = self._solvers.pop(layout, None) or Solver()
+        solver = self._solvers.pop(layout, None) or self._solver_of()
         self._solvers[layout] = solver
         if len(self._solvers) > MODELS_KEPT:
             self._solvers.popitem(last=False)
         return solver
+
+    def _solve_part(self, problem: PlanProblem, solver: LinearSolver, *, end_s: float) -> _Part:
+        matrix, left_s = build(problem), end_s - perf_counter()
+        return _Part(
+            problem, matrix, solve_exclusive(solver, problem, matrix, time_limit_s=left_s, exact_s=self._exact_s)
+        )
 
     def _without_answer(self, problem: PlanProblem, part: _Part) -> Schedule:
         """Return the fallback's plan, or say that nothing answered."""
@@ -154,61 +180,43 @@ class LinearPlanner:
         return without_plan(problem, PlanStatus.FAILED, method=self.name, message=message)
 
 
-def _solve_part(problem: PlanProblem, solver: Solver, *, end_s: float) -> _Part:
-    matrix = build(problem)
-    return _Part(problem, matrix, solve_exclusive(solver, problem, matrix, time_limit_s=end_s - perf_counter()))
-
-
 def _optimal(problem: PlanProblem, parts: list[_Part]) -> Schedule:
     """Return the schedule of solved parts."""
-    choice = _joined(problem, [choice_of(part.problem, part.matrix, part.answer) for part in parts])
+    choice = joined(problem, [choice_of(part.problem, part.matrix, part.answer) for part in parts])
     outcome = outcome_of(problem, choice)
     code, limit = reasons(problem, outcome, choice)
     bounds = [part.answer.bound for part in parts]
     bound = float(sum(value for value in bounds if value is not None))
-    closed = any(part.answer.closed.size for part in parts)
+    method = _method(parts)
     gap = outcome.objective - bound
     message = ""
-    if closed and gap > GAP_TOLERANCE * max(1.0, abs(bound)):
-        message = f"directions were fixed after the relaxation: at most {gap:.4g} above the least cost"
+    if method != METHOD and gap > GAP_TOLERANCE * max(1.0, abs(bound)):
+        what = "starts were chosen" if method == METHOD_STARTED else "directions were fixed"
+        message = f"{what} after the relaxation: at most {gap:.4g} above the least cost"
+    searched = "; ".join(dict.fromkeys(part.answer.searched for part in parts if part.answer.searched))
+    if searched:
+        message = f"{searched} ({gap:.4g} above the relaxation)"
     return schedule_of(
         problem,
         outcome,
         choice=choice,
         code=code,
         limit=limit,
-        method=METHOD_CLOSED if closed else METHOD,
+        method=METHOD_SEARCHED if searched else method,
         message=message,
         bound=bound,
     )
 
 
-def choice_of(problem: PlanProblem, matrix: Matrix, answer: Exclusive) -> Choice:
-    """Return powers and prices from a solution of the program."""
-    layout, solution = matrix.layout, answer.solution
-    power = layout.block(solution.value, "discharge") - layout.block(solution.value, "charge")
-    curtailed = np.zeros((len(problem.site_ids), problem.grid.count))
-    curtailed[list(layout.structure.curtail)] = layout.block(solution.value, "curtail")
-    # a right-hand side that grows by one is energy that arrives for nothing: its worth is the cost it takes away
-    return Choice(
-        power.T,
-        curtailed.T,
-        -layout.row_block(solution.row_dual, "balance").T,
-        layout.row_block(solution.row_dual, "bus").T / -problem.grid.duration_h,
-    )
-
-
-def _joined(problem: PlanProblem, choices: list[Choice]) -> Choice:
-    """Return the choices of the sites, in order, as one of the whole problem."""
-    if len(choices) == 1:
-        return choices[0]
-    # parts hold their batteries site by site; the problem may not
-    order = np.argsort(np.argsort(np.array(problem.battery_site), kind="stable"), kind="stable")
-    values = [choice.value_per_kwh for choice in choices if choice.value_per_kwh is not None]
-    prices = [choice.price_per_kwh for choice in choices if choice.price_per_kwh is not None]
-    return Choice(
-        np.concatenate([choice.power_kw for choice in choices], axis=1)[:, order],
-        np.concatenate([choice.curtailed_kw for choice in choices], axis=1),
-        np.concatenate(values, axis=1)[:, order],
-        np.concatenate(prices, axis=1),
-    )
+def _method(parts: list[_Part]) -> str:
+    """Return how the parts came about: relaxed, with starts chosen, or with directions fixed."""
+    method = METHOD
+    for part in parts:
+        closed = part.answer.closed
+        if not closed.size:
+            continue
+        runs = part.matrix.layout.columns.get("run", slice(0, 0))
+        if ((closed < runs.start) | (closed >= runs.stop)).any():
+            return METHOD_CLOSED
+        method = METHOD_STARTED
+    return method

@@ -3,7 +3,8 @@
 The relaxation breaks this only where burning energy pays: below a bus price of ``-wear * (1 + e) / (1 - e)`` with round
 trip ``e``, under forced surplus, or where feeding in pays more than drawing costs. Only those steps are fixed, by the
 sign of what the relaxation did on balance, and the program is solved again hot. Its first objective stays as the bound.
-Where no fixing by sign is feasible, directions are chosen by a mixed-integer program within the time limit.
+Where no fixing by sign is feasible, directions are chosen by a mixed-integer program within the time limit; on request
+also where one is. Runs get their one start here too (``starts``), before the directions.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from vpp.optimization.exact import direction_pairs, search
 from vpp.optimization.matrix import Integers, Matrix, initial_energy_kwh
 from vpp.optimization.problem import Floats, PlanProblem
-from vpp.optimization.solver import Solution, Solver, SolveStatus
+from vpp.optimization.solver import LinearSolver, Solution, SolveStatus
+from vpp.optimization.starts import choose_starts
 
 TOLERANCE_KW = 1e-7
 TOLERANCE_KWH = 1e-7
+RELAXED = 1e-9
+"""A repair within this share of the relaxation is as good as any."""
+GRACE_S = 5.0
+"""For the linear program that follows a search: its plan is worth waiting for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,39 +41,87 @@ class Exclusive:
         Objective of the relaxation, a lower bound; None when even that was not solved.
     closed : int array
         Columns whose upper bound was set to 0.
+    searched : str
+        What the mixed-integer program says of the plan; empty when none was asked.
     """
 
     solution: Solution
     bound: float | None
     closed: Integers
+    searched: str = ""
 
 
-def solve_exclusive(solver: Solver, problem: PlanProblem, matrix: Matrix, *, time_limit_s: float) -> Exclusive:
+def solve_exclusive(
+    solver: LinearSolver, problem: PlanProblem, matrix: Matrix, *, time_limit_s: float, exact_s: float | None = None
+) -> Exclusive:
     """Solve a program and repair what burns energy.
 
     Parameters
     ----------
-    solver : Solver
+    solver : LinearSolver
         Holds the program afterwards, with the directions closed.
     problem, matrix : PlanProblem, Matrix
         The problem and the program made of it.
     time_limit_s : float
         For all runs together.
+    exact_s : float or None
+        Search by a mixed-integer program for at most so long, where the repair is dearer than the relaxation.
     """
     end_s = perf_counter() + time_limit_s
     solver.load(matrix)
     solution = solver.run(time_limit_s=time_limit_s)
     if solution.status is not SolveStatus.OPTIMAL:
         return Exclusive(solution, None, np.zeros(0, dtype=np.int32))
-    bound = solution.objective
+    bound, started = solution.objective, np.zeros(0, dtype=np.int32)
+    if problem.deferrable_runs:
+        solution, started = choose_starts(solver, problem, matrix, solution=solution, end_s=end_s)
     solution, closed = close_wrong(solver, problem, matrix, solution=solution, end_s=end_s)
+    answer = Exclusive(solution, bound, closed if not started.size else np.union1d(closed, started).astype(np.int32))
+    if exact_s is not None:
+        return _search(solver, problem, matrix, answer=answer, end_s=min(end_s, perf_counter() + exact_s))
     if solution.status is SolveStatus.INFEASIBLE:
         return _choose_directions(solver, problem, matrix, bound=bound, end_s=end_s)
-    return Exclusive(solution, bound, closed)
+    return answer
+
+
+def _search(
+    solver: LinearSolver, problem: PlanProblem, matrix: Matrix, *, answer: Exclusive, end_s: float
+) -> Exclusive:
+    """Return the plan of a mixed-integer program where it beats the repair, and what it proved."""
+    bound = answer.bound
+    assert bound is not None
+    solved = answer.solution.status is SolveStatus.OPTIMAL
+    if solved and answer.solution.objective - bound <= RELAXED * max(1.0, abs(bound)):
+        return answer
+    found = search(problem, matrix, time_limit_s=end_s - perf_counter())
+    said = "the mixed-integer program proved it the least cost" if found.finished else "the search stopped in time"
+    cost = np.inf if found.value is None else float(matrix.cost @ found.value)
+    if not solved or cost < answer.solution.objective:
+        answer = _with_closed(solver, problem, matrix, closed=found.closed, bound=bound, end_s=end_s + GRACE_S)
+        if found.value is None:
+            status = SolveStatus.INFEASIBLE if found.finished else SolveStatus.TIME_LIMIT
+            return replace(answer, solution=replace(answer.solution, status=status))
+    else:
+        # the search may have used another model; this one still holds the repair
+        cost = answer.solution.objective
+    if not found.finished and np.isfinite(found.bound):
+        said += f", at most {max(cost - found.bound, 0.0):.4g} above the least cost"
+    return replace(answer, searched=said)
+
+
+def _with_closed(
+    solver: LinearSolver, problem: PlanProblem, matrix: Matrix, *, closed: Integers, bound: float, end_s: float
+) -> Exclusive:
+    """Solve the program with some columns closed, and repair what is left to repair."""
+    solver.load(matrix)
+    solver.bound(closed, np.zeros(closed.size), np.zeros(closed.size))
+    solution = solver.run(time_limit_s=end_s - perf_counter())
+    solution, more = close_wrong(solver, problem, matrix, solution=solution, end_s=end_s)
+    return Exclusive(solution, bound, np.union1d(closed, more).astype(np.int32))
 
 
 def close_wrong(
-    solver: Solver, problem: PlanProblem, matrix: Matrix, *, solution: Solution, end_s: float
+    solver: LinearSolver, problem: PlanProblem, matrix: Matrix, *, solution: Solution, end_s: float
 ) -> tuple[Solution, Integers]:
     """Close wrong directions and solve again until none is left; return the last solution and the columns closed.
 
@@ -98,7 +153,7 @@ def wrong_directions(problem: PlanProblem, matrix: Matrix, value: Floats) -> Int
             _columns(matrix, "discharge", both & (stored >= 0.0)),
             _columns(matrix, "charge", both & (stored < 0.0)),
         ]
-    if (problem.export_price_per_kwh > problem.import_price_per_kwh).any():
+    if (problem.export_price_per_kwh > problem.import_cost_per_kwh).any():
         wrong += _wrong_meters(problem, matrix, value)
     if layout.structure.low or layout.structure.high:
         wrong += _wrong_outside_band(problem, matrix, value)
@@ -117,7 +172,7 @@ def _wrong_meters(problem: PlanProblem, matrix: Matrix, value: Floats) -> list[I
     """Return the meter columns to close where trading with oneself would pay."""
     layout = matrix.layout
     imports, exports = layout.block(value, "imports"), layout.block(value, "exports")
-    pays = problem.export_price_per_kwh.T > problem.import_price_per_kwh.T
+    pays = problem.export_price_per_kwh.T > problem.import_cost_per_kwh.T
     both = pays & (np.minimum(imports, exports) > TOLERANCE_KW)
     out = exports >= imports
     return [_columns(matrix, "imports", both & out), _columns(matrix, "exports", both & ~out)]
@@ -139,15 +194,19 @@ def _wrong_outside_band(problem: PlanProblem, matrix: Matrix, value: Floats) -> 
 
 
 def _choose_directions(
-    solver: Solver, problem: PlanProblem, matrix: Matrix, *, bound: float, end_s: float
+    solver: LinearSolver, problem: PlanProblem, matrix: Matrix, *, bound: float, end_s: float
 ) -> Exclusive:
     """Choose every direction by a mixed-integer program, then solve the linear one with them closed."""
     layout = matrix.layout
-    everyone = np.ones((len(problem.batteries), problem.grid.count), dtype=np.bool_)
-    pays = problem.export_price_per_kwh.T > problem.import_price_per_kwh.T
-    first = np.concatenate([_columns(matrix, "charge", everyone), _columns(matrix, "imports", pays)])
-    second = np.concatenate([_columns(matrix, "discharge", everyone), _columns(matrix, "exports", pays)])
-    integer = Solver()
+    if problem.deferrable_runs:
+        found = search(problem, matrix, time_limit_s=end_s - perf_counter())
+        answer = _with_closed(solver, problem, matrix, closed=found.closed, bound=bound, end_s=end_s)
+        if found.value is None:
+            status = SolveStatus.INFEASIBLE if found.finished else SolveStatus.TIME_LIMIT
+            answer = replace(answer, solution=replace(answer.solution, status=status))
+        return answer
+    first, second = direction_pairs(problem, matrix)
+    integer = solver.another()
     integer.load(matrix)
     integer.choose_one(first, second, matrix)
     chosen = integer.run(time_limit_s=end_s - perf_counter())
@@ -155,6 +214,4 @@ def _choose_directions(
         return Exclusive(chosen, bound, np.zeros(0, dtype=np.int32))
     value = chosen.value[: layout.column_count]
     closed = np.sort(np.where(value[first] > value[second], second, first))
-    solver.load(matrix)
-    solver.bound(closed, np.zeros(closed.size), np.zeros(closed.size))
-    return Exclusive(solver.run(time_limit_s=end_s - perf_counter()), bound, closed)
+    return _with_closed(solver, problem, matrix, closed=closed, bound=bound, end_s=end_s)

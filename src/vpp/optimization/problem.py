@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from vpp.core.assets import Battery
 from vpp.core.errors import InvalidInputError, SeriesMismatchError
 from vpp.core.time import TimeGrid
+from vpp.optimization.flexible import DeferrableLoad, DeferrableRun, EvSession, HeatedHouse
+from vpp.optimization.problem_checks import check_additions
+from vpp.optimization.reserve import Reserve
+from vpp.optimization.wear import WearCurve
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +25,7 @@ class PlanProblem:
     """Everything a planner may use for one decision.
 
     Sites exchange with the grid through their own meter; a battery stands at one site. T steps, S sites, A batteries.
+    What follows ``final_soc_min`` is optional: a problem without it costs nothing more to plan.
 
     Parameters
     ----------
@@ -55,6 +61,28 @@ class PlanProblem:
         True where the prices are published; elsewhere they are forecast.
     final_soc_min : float array, shape (A,), or None
         State of charge to end with at least (0-1); a soft floor like ``backup_soc``. None asks for nothing.
+    ev_sessions : tuple of EvSession
+        Cars to be charged; sessions of one charging point do not overlap.
+    heated_houses : tuple of HeatedHouse
+        Heat pumps with their houses.
+    deferrable_loads : tuple of DeferrableLoad
+        Machines that need energy in a window and may pause.
+    deferrable_runs : tuple of DeferrableRun
+        Machines that run once through a fixed profile.
+    portfolio_import_max_kw, portfolio_export_max_kw : float
+        Limits of the net exchange of all sites together, non-negative; infinity for none.
+    demand_charge_per_kw : float array, shape (S,), or None
+        Paid per kW by which the horizon's highest import of a meter exceeds ``peak_so_far_kw``, 0 or more.
+    peak_so_far_kw : float array, shape (S,), or None
+        Highest import that the billing period has already seen, 0 or more; None: 0.
+    carbon_price_per_kg : float
+        Paid per kg emitted [currency/kg], 0 or more.
+    carbon_kg_per_kwh : float array, shape (T, S), or None
+        Emitted per kWh drawn, 0 or more; None: nothing.
+    reserve : Reserve or None
+        Power to be held ready by the batteries.
+    wear_curves : tuple of (WearCurve or None), length A or 0
+        Wear by depth of each battery, in place of its flat ``wear_cost_per_kwh``; empty: flat for all.
     """
 
     plant: str
@@ -75,6 +103,18 @@ class PlanProblem:
     imbalance_spread_per_kwh: float
     price_known: NDArray[np.bool_]
     final_soc_min: Floats | None = None
+    ev_sessions: tuple[EvSession, ...] = ()
+    heated_houses: tuple[HeatedHouse, ...] = ()
+    deferrable_loads: tuple[DeferrableLoad, ...] = ()
+    deferrable_runs: tuple[DeferrableRun, ...] = ()
+    portfolio_import_max_kw: float = inf
+    portfolio_export_max_kw: float = inf
+    demand_charge_per_kw: Floats | None = None
+    peak_so_far_kw: Floats | None = None
+    carbon_price_per_kg: float = 0.0
+    carbon_kg_per_kwh: Floats | None = None
+    reserve: Reserve | None = None
+    wear_curves: tuple[WearCurve | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes and ranges, naming the field, the value and the range."""
@@ -117,6 +157,7 @@ class PlanProblem:
                 "committed_kw", "an infinite power", "finite powers [kW], NaN where nothing is sold"
             )
         self._check_final_soc()
+        check_additions(self)
 
     def _check_final_soc(self) -> None:
         """Check the floor at the end, which few problems have."""
@@ -128,8 +169,40 @@ class PlanProblem:
         if not ((self.final_soc_min >= 0.0) & (self.final_soc_min <= highest)).all():
             raise InvalidInputError("final_soc_min", self.final_soc_min.tolist(), "fractions, 0 to soc_max")
 
+    @property
+    def flexible(self) -> bool:
+        """True when something besides batteries can be planned."""
+        return bool(self.ev_sessions or self.heated_houses or self.deferrable_loads or self.deferrable_runs)
+
+    @property
+    def coupled(self) -> bool:
+        """True when sites share a limit or a duty, so that none can be planned alone."""
+        return len(self.site_ids) > 1 and (
+            self.portfolio_import_max_kw < inf or self.portfolio_export_max_kw < inf or self.reserve is not None
+        )
+
+    @property
+    def goals(self) -> tuple[EvSession | DeferrableLoad, ...]:
+        """Everything that needs energy within a window, cars first."""
+        return self.ev_sessions + self.deferrable_loads
+
+    @property
+    def import_cost_per_kwh(self) -> Floats:
+        """Paid per kWh drawn, with carbon [currency/kWh], shape (T, S)."""
+        if self.carbon_kg_per_kwh is None or self.carbon_price_per_kg == 0.0:
+            return self.import_price_per_kwh
+        return self.import_price_per_kwh + self.carbon_price_per_kg * self.carbon_kg_per_kwh
+
     def at_site(self, site: int) -> PlanProblem:
-        """Return the problem of one site; sites share nothing, so it stands alone."""
+        """Return the problem of one site, which stands alone because sites share nothing.
+
+        Raises
+        ------
+        InvalidInputError
+            When sites share a limit or reserve: such a problem has no parts.
+        """
+        if self.coupled:
+            raise InvalidInputError("site", site, "a problem whose sites share no portfolio limit and no reserve")
         mine = [index for index, where in enumerate(self.battery_site) if where == site]
         here = slice(site, site + 1)
         return replace(
@@ -147,4 +220,12 @@ class PlanProblem:
             terminal_value_per_kwh=self.terminal_value_per_kwh[mine],
             committed_kw=self.committed_kw[:, here],
             final_soc_min=None if self.final_soc_min is None else self.final_soc_min[mine],
+            ev_sessions=tuple(replace(one, site=0) for one in self.ev_sessions if one.site == site),
+            heated_houses=tuple(replace(one, site=0) for one in self.heated_houses if one.site == site),
+            deferrable_loads=tuple(replace(one, site=0) for one in self.deferrable_loads if one.site == site),
+            deferrable_runs=tuple(replace(one, site=0) for one in self.deferrable_runs if one.site == site),
+            demand_charge_per_kw=None if self.demand_charge_per_kw is None else self.demand_charge_per_kw[here],
+            peak_so_far_kw=None if self.peak_so_far_kw is None else self.peak_so_far_kw[here],
+            carbon_kg_per_kwh=None if self.carbon_kg_per_kwh is None else self.carbon_kg_per_kwh[:, here],
+            wear_curves=tuple(self.wear_curves[index] for index in mine) if self.wear_curves else (),
         )

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpp.core.messages.planned import ReasonCode
+from vpp.optimization.flexible_reasons import LIMITS as FLEXIBLE_LIMITS
+from vpp.optimization.flexible_reasons import flexible_reasons
 from vpp.optimization.matrix import battery_table, floor_kwh, initial_energy_kwh
 from vpp.optimization.outcome import Choice, Outcome
 from vpp.optimization.problem import Floats, PlanProblem
+from vpp.optimization.reserve_outcome import available_reserve_kw
 
 LIMITS = np.array(
     [
@@ -24,19 +27,34 @@ LIMITS = np.array(
         "import_max_kw",
         "export_max_kw",
         "backup_soc",
+        "portfolio_import_max_kw",
+        "portfolio_export_max_kw",
+        "reserve",
+        *FLEXIBLE_LIMITS[2:],
     ],
     dtype=object,
 )
-_NONE, _SOC_MAX, _SOC_MIN, _CHARGE, _DISCHARGE, _IMPORT, _EXPORT, _BACKUP = range(8)
+_NONE, _SOC_MAX, _SOC_MIN, _CHARGE, _DISCHARGE, _IMPORT, _EXPORT, _BACKUP, _SHARED_IN, _SHARED_OUT, _RESERVE = range(11)
 TOLERANCE = 1e-6
 Flags = NDArray[np.bool_]
 
 
 def reasons(problem: PlanProblem, outcome: Outcome, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    """Return ``ReasonCode`` and binding limit of every step, each of shape (T, A).
+    """Return ``ReasonCode`` and binding limit of every step and column of a schedule.
 
     A choice without prices (a rule's) gets the code RULE and the limits that its powers touch.
     """
+    code, limit = _battery_reasons(problem, outcome, choice)
+    if outcome.flexible is None:
+        return code, limit
+    more_code, more_limit = flexible_reasons(problem, outcome, ruled=choice.price_per_kwh is None)
+    return np.concatenate([code, more_code], axis=1), np.concatenate([limit, more_limit], axis=1)
+
+
+def _battery_reasons(
+    problem: PlanProblem, outcome: Outcome, choice: Choice
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return code and limit of every battery, each of shape (T, A)."""
     table = battery_table(problem.batteries)
     site = list(problem.battery_site)
     floor = floor_kwh(problem).T
@@ -60,6 +78,8 @@ def reasons(problem: PlanProblem, outcome: Outcome, choice: Choice) -> tuple[NDA
         [_CHARGE, _DISCHARGE, _SOC_MAX, bottom, _IMPORT, _EXPORT],
         _NONE,
     )
+    if problem.coupled or problem.reserve is not None:
+        moving = _shared_limits(problem, outcome, moving)
     if choice.value_per_kwh is None or choice.price_per_kwh is None:
         return np.full(power.shape, int(ReasonCode.RULE), dtype=np.int64), LIMITS[moving]
     held, held_limit = _holding(problem, choice, full=full, empty=empty, bottom=bottom)
@@ -70,7 +90,32 @@ def reasons(problem: PlanProblem, outcome: Outcome, choice: Choice) -> tuple[NDA
         code = np.where((power != 0.0) & kept[:, site], int(ReasonCode.FOLLOW_COMMITMENT), code)
     before = np.concatenate([initial_energy_kwh(problem)[None, :], energy[:-1]])
     code = np.where(charging & (before < floor - TOLERANCE), int(ReasonCode.KEEP_BACKUP), code)
-    return code.astype(np.int64), LIMITS[np.where(power == 0.0, held_limit, moving)]
+    limit = np.where(power == 0.0, held_limit, moving)
+    if outcome.reserve_kw is not None:
+        kept = _held_by_reserve(problem, outcome)
+        idle = kept & (power == 0.0) & np.isin(code, [int(ReasonCode.HOLD), int(ReasonCode.HOLD_NO_SPREAD)])
+        code = np.where(idle, int(ReasonCode.RESERVE), code)
+        limit = np.where((limit == _NONE) & kept, _RESERVE, limit)
+    return code.astype(np.int64), LIMITS[limit]
+
+
+def _shared_limits(problem: PlanProblem, outcome: Outcome, limit: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the limits of moving batteries, with those of the portfolio where nothing nearer binds."""
+    exchange = (outcome.export_kw - outcome.import_kw).sum(axis=1)[:, None]
+    power, free = outcome.power_kw, limit == _NONE
+    at_import = free & (power < 0.0) & (-exchange >= problem.portfolio_import_max_kw - TOLERANCE)
+    at_export = free & (power > 0.0) & (exchange >= problem.portfolio_export_max_kw - TOLERANCE)
+    return np.where(at_import, _SHARED_IN, np.where(at_export, _SHARED_OUT, limit))
+
+
+def _held_by_reserve(problem: PlanProblem, outcome: Outcome) -> Flags:
+    """Return where a battery has promised all that it has left, in some direction."""
+    assert outcome.reserve_kw is not None
+    kept: Flags = np.zeros(outcome.power_kw.shape, dtype=np.bool_)
+    for way, held in outcome.reserve_kw.items():
+        available = available_reserve_kw(problem, outcome.power_kw, outcome.energy_kwh, way)
+        kept |= (held > TOLERANCE) & (held >= available - TOLERANCE)
+    return kept
 
 
 def _charging(problem: PlanProblem, outcome: Outcome) -> NDArray[np.int64]:

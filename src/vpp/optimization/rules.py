@@ -1,8 +1,8 @@
 """Plans without a solver: the rule that most installations run today, and the battery left alone.
 
 The rule looks at published prices only to tell cheap hours from dear ones, and at each step's own surplus; it does not
-look ahead at quantities. It is a yardstick and the fallback, so it must be decent: it never trades at a loss that the
-prices already show.
+look ahead at quantities. Cars, houses and machines run as nobody plans them, and no reserve is promised. It is a
+yardstick and the fallback, so it must be decent: it never trades at a loss that the prices already show.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vpp.core import storage
 from vpp.core.messages.planned import PlanStatus, Schedule
+from vpp.optimization.flexible_outcome import as_fixed
 from vpp.optimization.infeasible import conflicts, summary
 from vpp.optimization.matrix import BatteryTable, battery_table, initial_energy_kwh
 from vpp.optimization.outcome import Choice, outcome_of, schedule_of, without_plan
@@ -50,7 +51,7 @@ class RulePlanner:
     def plan(self, problem: PlanProblem) -> Schedule:
         """Return the rule's schedule; every step carries the code RULE."""
         began_s = perf_counter()
-        return _finish(problem, _follow_rule(problem), name=self.name, began_s=began_s)
+        return _finish(problem, _follow_rule(as_fixed(problem)), name=self.name, began_s=began_s)
 
 
 class IdlePlanner:
@@ -63,7 +64,7 @@ class IdlePlanner:
         """Return the schedule without a battery."""
         began_s = perf_counter()
         power = np.zeros((problem.grid.count, len(problem.batteries)))
-        exchange = problem.fixed_kw + problem.curtailable_kw
+        exchange = as_fixed(problem).fixed_kw + problem.curtailable_kw
         choice = Choice(power, _curtail(problem, exchange))
         return _finish(problem, choice, name=self.name, began_s=began_s)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
 import highspy
 import numpy as np
@@ -66,8 +66,34 @@ class Solution:
     row_dual: Floats
 
 
+class LinearSolver(Protocol):
+    """What planning needs of a solver: it holds one program, whose bounds change between runs."""
+
+    def another(self) -> LinearSolver:
+        """Return an empty solver of the same kind."""
+        ...
+
+    def load(self, matrix: Matrix) -> None:
+        """Take a program."""
+        ...
+
+    def bound(self, columns: NDArray[np.int32], lower: Floats, upper: Floats) -> None:
+        """Change the bounds of some columns of the program held; each column once, in rising order."""
+        ...
+
+    def choose_one(self, first: NDArray[np.int32], second: NDArray[np.int32], matrix: Matrix) -> None:
+        """Let at most one column of each pair of the program held be above 0, by a yes-or-no variable."""
+        ...
+
+    def run(self, *, time_limit_s: float) -> Solution:
+        """Solve what is held within a time limit."""
+        ...
+
+
 class Solver:
     """One HiGHS object; not for use by two threads at once."""
+
+    algorithm: ClassVar[str] = "simplex"
 
     def __init__(self) -> None:
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
@@ -78,7 +104,7 @@ class Solver:
             "output_flag": False,
             "threads": 1,
             "parallel": "off",
-            "solver": "simplex",
+            "solver": self.algorithm,
             # measured from 36 steps to 8,760: presolve costs more than it saves on this matrix
             "presolve": "off",
             "primal_feasibility_tolerance": FEASIBILITY_TOLERANCE,
@@ -86,6 +112,10 @@ class Solver:
         }
         for name, value in options.items():
             self._highs.setOptionValue(name, value)
+
+    def another(self) -> Self:
+        """Return an empty solver of the same kind."""
+        return type(self)()
 
     def load(self, matrix: Matrix) -> None:
         """Take a program; hot when its structure is the one held, else anew."""

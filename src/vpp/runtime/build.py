@@ -40,17 +40,26 @@ def planner_of(strategy: str, *, solver_timeout_s: float = 5.0) -> Planner[PlanP
     UnknownNameError
         When no planner has that name.
     """
-    from vpp.optimization.linear import LinearPlanner
+    from vpp.optimization.auto import AutoPlanner
+    from vpp.optimization.chain import default_chain
     from vpp.optimization.rules import IdlePlanner, RulePlanner
 
     planners: dict[str, Callable[[], Planner[PlanProblem]]] = {
-        "linear": lambda: LinearPlanner(time_limit_s=solver_timeout_s),
+        "linear": lambda: default_chain(time_limit_s=solver_timeout_s),
+        "auto": lambda: AutoPlanner(time_limit_s=solver_timeout_s),
+        "pulp": lambda: _pulp_planner(solver_timeout_s),
         "rule": RulePlanner,
         "no_battery": IdlePlanner,
     }
     if strategy not in planners:
         raise UnknownNameError("strategy", strategy, planners)
     return planners[strategy]()
+
+
+def _pulp_planner(solver_timeout_s: float) -> Planner[PlanProblem]:
+    from vpp.optimization.pulp_backend import PulpPlanner
+
+    return PulpPlanner(time_limit_s=solver_timeout_s)
 
 
 def open_store(url: str) -> Store:

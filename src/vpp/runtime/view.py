@@ -9,9 +9,9 @@ from typing import Any
 
 from vpp.core.assets import Asset
 from vpp.core.errors import InvalidInputError, MissingDataError
-from vpp.core.messages import POWER_KW, SOC, SeriesKey
+from vpp.core.messages import POWER_KW, SOC, Schedule, SeriesKey
 from vpp.core.ports import SeriesTable
-from vpp.optimization.explain import alternatives, sentence
+from vpp.optimization.explain import Explanation, explain
 from vpp.runtime.documents import (
     forecast_document,
     moment,
@@ -148,37 +148,13 @@ class PlantView:
         schedule = issued.schedule if issued is not None else self._live.store.schedule(self.plant_id, issued_by=time)
         if schedule is None or not schedule.grid.start <= time < schedule.grid.end:
             raise MissingDataError(f"no plan covers {moment(time)}")
-        step, column = schedule.grid.index(time), schedule.column(asset_id)
-        reason = schedule.reason(asset_id, step)
-        other_kw = cost = None
-        words = "The problem behind this plan is no longer kept; its limits and values are shown as planned."
         currency = self._setup.plant.currency
         if issued is not None:
-            powers, costs = alternatives(issued.problem, schedule, pairs=[(step, column)], time_limit_s=2.0)
-            other_kw, cost = number(powers[step, column]), number(costs[step, column])
-            words = sentence(
-                issued.problem,
-                schedule,
-                asset_id,
-                step,
-                currency=currency,
-                alternative_power_kw=other_kw,
-                alternative_cost=cost,
-            )
-        return {
-            "asset": asset_id,
-            "time": moment(schedule.grid.time(step)),
-            "issued_at": moment(schedule.issued_at),
-            "power_kw": number(schedule.power_kw[step, column]),
-            "soc": number(schedule.soc[step, column]),
-            "code": reason.code.name.lower(),
-            "limit": reason.limit,
-            "marginal_value_per_kwh": reason.marginal_value_per_kwh,
-            "alternative_power_kw": other_kw,
-            "alternative_cost": cost,
-            "currency": currency,
-            "sentence": words,
-        }
+            told = explain(issued.problem, schedule, asset_id, time, currency, time_limit_s=2.0)
+        else:
+            told = _without_problem(schedule, asset_id, schedule.grid.index(time), currency)
+        data = {name: number(value) if isinstance(value, float) else value for name, value in told.data.items()}
+        return {"issued_at": moment(schedule.issued_at), **data, "sentence": told.words}
 
     def money(self) -> dict[str, Any]:
         """Return the cost so far beside the cost the same loads and sun would have had without batteries."""
@@ -240,6 +216,15 @@ class PlantView:
     def _table(self, keys: tuple[SeriesKey, ...], start: datetime, end: datetime, most_points: int) -> SeriesTable:
         grid = coarse_grid(start, end, self._setup.resolution_s, most_points)
         return self._live.store.series(self.plant_id, keys, grid, reading_s=self._setup.resolution_s)
+
+
+def _without_problem(schedule: Schedule, asset_id: str, step: int, currency: str) -> Explanation:
+    """Return what a schedule alone can say: its problem is no longer kept, so no alternative can be solved."""
+    column = schedule.column(asset_id)
+    power_kw, soc = float(schedule.power_kw[step, column]), float(schedule.soc[step, column])
+    words = "The problem behind this plan is no longer kept; its limits and values are shown as planned."
+    reason = schedule.reason(asset_id, step)
+    return Explanation(asset_id, schedule.grid.time(step), power_kw, soc, reason, currency, words)
 
 
 def _facts(asset: Asset) -> dict[str, Any]:

@@ -19,6 +19,8 @@ ENERGY = "an energy above 0"
 POWER = "a power of 0 or more"
 FRACTION = "a fraction, 0 to 1"
 
+STRATEGIES_SAID = "one of linear, auto, pulp, rule, no_battery"
+
 
 def plant(*assets: dict[str, Any], **rest: Any) -> VPPConfig:
     return VPPConfig({"name": "Shed", "sites": [{"id": "s", "assets": list(assets or (BATTERY,))}], **rest})
@@ -159,8 +161,8 @@ CADENCE = "must be a duration of 1min to 366d"
         ({"refit_every": "367d"}, "refit_every", CADENCE),
         ({"solver_timeout_s": 0}, "solver_timeout_s", "must be seconds, above 0 to 3600"),
         ({"solver_timeout_s": "5s"}, "solver_timeout_s", "must be seconds, above 0 to 3600"),
-        ({"strategy": "no_batery"}, "strategy", "must be one of linear, rule, no_battery; did you mean no_battery"),
-        ({"strategy": "zzz"}, "strategy", "must be one of linear, rule, no_battery"),
+        ({"strategy": "no_batery"}, "strategy", f"must be {STRATEGIES_SAID}; did you mean no_battery"),
+        ({"strategy": "zzz"}, "strategy", f"must be {STRATEGIES_SAID}"),
         ({"horizn": "36h"}, "horizn", "unknown key; did you mean horizon"),
     ],
 )

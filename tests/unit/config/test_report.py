@@ -84,7 +84,7 @@ def test_everything_is_found_at_once() -> None:
             ),
             "prices.published: is required when the plant sells day-ahead",
             "planning.horizon: must be a multiple of the resolution, 15 min (got '20min')",
-            "planning.strategy: must be one of linear, rule, no_battery; did you mean linear (got 'liner')",
+            "planning.strategy: must be one of linear, auto, pulp, rule, no_battery; did you mean linear (got 'liner')",
             (
                 "sites[0].assets[0].capacity_kwh: must be an energy above 0: a number [kWh] or a text such as '20 kWh' "
                 "(got -1)"

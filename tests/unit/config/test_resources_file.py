@@ -154,7 +154,11 @@ def test_two_largest_powers_that_disagree() -> None:
 @pytest.mark.parametrize(
     ("optimization", "field", "message"),
     [
-        ({"strategy": "linaer"}, "strategy", "must be one of linear, rule, no_battery; did you mean linear"),
+        (
+            {"strategy": "linaer"},
+            "strategy",
+            "must be one of linear, auto, pulp, rule, no_battery; did you mean linear",
+        ),
         ({"time_horizon": 1.3}, "time_horizon", "must be a multiple of 0.25 hours"),
         ({"time_horizon": -1}, "time_horizon", "must be hours, 0.25 to 336"),
         ({"time_horizon": 336.25}, "time_horizon", "must be hours, 0.25 to 336"),

@@ -1,4 +1,4 @@
-"""The problems of ``problems.py`` as a fixture; test modules cannot import one another."""
+"""The problems of ``problems.py`` and ``mixtures.py`` as fixtures; test modules cannot import one another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from types import ModuleType
 import pytest
 
 
-@pytest.fixture(scope="session")
-def problems() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("planning_problems", Path(__file__).with_name("problems.py"))
+def _load(name: str, file: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def problems() -> ModuleType:
+    return _load("planning_problems", "problems.py")
+
+
+@pytest.fixture(scope="session")
+def mixtures() -> ModuleType:
+    return _load("planning_mixtures", "mixtures.py")

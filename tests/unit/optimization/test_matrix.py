@@ -70,3 +70,27 @@ def test_every_column_that_earns_is_bounded(problems):
     assert np.isfinite(matrix.upper).all()
     # 7 kW of load, 5 kW of charging and the spare
     assert matrix.layout.block(matrix.upper, "imports")[0, 0] == pytest.approx(13.0)
+
+
+def test_a_plain_problem_has_no_blocks_of_the_additions(problems):
+    layout = build(problems.problem(3)).layout
+    assert layout.structure.additions is None
+    assert set(layout.rows) == {"balance", "bus", "sold"}
+    assert "goal" not in layout.columns
+
+
+def test_windows_needs_weather_and_prices_share_a_matrix(mixtures):
+    problem = next(
+        candidate
+        for candidate in map(mixtures.random_mixture, range(200))
+        if candidate.ev_sessions and candidate.heated_houses and candidate.reserve is not None
+    )
+    car, house = problem.ev_sessions[0], problem.heated_houses[0]
+    moved = replace(
+        problem,
+        ev_sessions=(replace(car, energy_needed_kwh=1.0, shortfall_cost_per_kwh=0.5), *problem.ev_sessions[1:]),
+        heated_houses=(replace(house, initial_temperature_c=19.0), *problem.heated_houses[1:]),
+    )
+    assert build(problem).layout is build(moved).layout
+    other = replace(problem, ev_sessions=(replace(car, charge_efficiency=0.5), *problem.ev_sessions[1:]))
+    assert build(problem).layout is not build(other).layout

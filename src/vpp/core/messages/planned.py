@@ -6,7 +6,7 @@ A schedule holds columns over steps and assets; its reasons are made when asked 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
@@ -45,6 +45,14 @@ class ReasonCode(IntEnum):
     KEEP_BACKUP = 9
     LEAST_VIOLATION = 10
     RULE = 11
+    EV_DEPARTURE = 12
+    DEADLINE = 13
+    COMFORT = 14
+    PREHEAT = 15
+    DEFERRED = 16
+    RUN = 17
+    NOT_AVAILABLE = 18
+    RESERVE = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +107,13 @@ class Schedule:
     objective : float or None
         Cost of the horizon it claims [currency]: the sum of ``parts``; None without a plan.
     parts : mapping of str to float
-        ``energy_cost``, ``wear_cost``, ``imbalance_cost``, ``penalty_cost`` and ``terminal_value``
-        (subtracted) [currency].
+        ``energy_cost``, ``wear_cost``, ``imbalance_cost``, ``penalty_cost`` and ``terminal_value`` (subtracted), and
+        where the problem has such: ``shortfall_cost`` (energy missing in cars and deferrable loads),
+        ``discomfort_cost`` (houses outside their band), ``demand_charge_cost`` (on the peak above the one already
+        reached), ``carbon_cost`` and ``reserve_revenue`` (subtracted) [currency].
     asset_ids, site_ids : tuple of str
-        The A controllable assets and the S sites, naming the columns below.
+        The A controllable assets and the S sites, naming the columns below; batteries first, then charging points,
+        deferrable loads, heat pumps and runs, which only consume.
     asset_site : tuple of int
         Site index of each asset.
     power_kw : float array, shape (T, A)
@@ -114,7 +125,8 @@ class Schedule:
     curtailed_kw : float array, shape (T, S)
         Generation left unused, non-negative.
     marginal_value_per_kwh : float array, shape (T, A)
-        Worth of one more kWh stored at the end of the step; NaN when not known.
+        Worth of one more kWh stored at the end of the step: in the battery, in the car (or served to the load), as heat
+        in the house; NaN when not known.
     energy_price_per_kwh : float array, shape (T, S)
         Worth of one more kWh at the meter's bus in the step; NaN when not known.
     code : int array, shape (T, A)
@@ -124,16 +136,24 @@ class Schedule:
     method : str
         What solved it.
     message : str
-        Why it is not optimal, in words; empty when it is.
+        Why it is not optimal, and which goals it misses, in words; empty when there is nothing to say.
     solve_time_s : float
         Time spent.
     bound : float or None
-        Proven lower bound of the cost of any plan [currency], without the exclusion of opposite directions;
+        Proven lower bound of the cost of any plan [currency], without the exclusion of opposite directions and of
+        runs that start in parts;
         None when nothing was proven.
     conflicts : tuple of Conflict
         For an infeasible input: the limits that clash.
     least_violation : Schedule or None
         For an infeasible input: the plan that breaks the limits least.
+    reserve_up_kw, reserve_down_kw : float array, shape (T, A), or None
+        Power held ready; None without reserve.
+    temperature_c : float array, shape (T, A), or None
+        Of the house at the end of each step, NaN for what is no heat pump; None without one.
+    goals_missed : mapping of str to float
+        ``<asset>.energy_kwh`` and ``<asset>.comfort_kh`` [K h]: by how much a goal is missed, above 0; empty when all
+        are met. Missing a goal at its price is no violation: the status stays.
     """
 
     plant: str
@@ -160,6 +180,10 @@ class Schedule:
     bound: float | None = None
     conflicts: tuple[Conflict, ...] = ()
     least_violation: Schedule | None = None
+    reserve_up_kw: Floats | None = None
+    reserve_down_kw: Floats | None = None
+    temperature_c: Floats | None = None
+    goals_missed: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:

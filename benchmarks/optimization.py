@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import resource
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,9 @@ Contestant = Callable[[PlanProblem], float]
 Row = dict[str, Any]
 
 
-def day_problem(batteries: int, *, seed: int = 0) -> PlanProblem:
-    """Return 96 quarter-hours of batteries behind one meter that limits them together."""
-    rng, steps = np.random.default_rng(seed), 96
+def day_problem(batteries: int, *, steps: int = 96, seed: int = 0) -> PlanProblem:
+    """Return quarter-hours of batteries behind one meter that limits them together."""
+    rng = np.random.default_rng(seed)
     hour = np.arange(steps) / 4.0
     price = 0.20 + 0.08 * np.sin(hour / 24.0 * 4.0 * np.pi) + 0.02 * rng.standard_normal(steps)
     power = 3.0 * np.clip(np.sin((hour - 6.0) / 12.0 * np.pi), 0.0, None) - 0.8 - 0.5 * rng.random(steps)
@@ -72,7 +73,38 @@ def run(*, repeats: int = 15) -> list[Row]:
     return [
         _row("1 battery x 96 steps", day_problem(1), bar=2.0, repeats=max(repeats, 5) * 3),
         _row("100 batteries x 96 steps", day_problem(100), bar=1.25, repeats=max(repeats // 3, 3)),
+        _direct_row("direct: 1 battery x 30 steps", day_problem(1, steps=30), bar=1.35, repeats=400),
+        _direct_row("direct: 4 batteries x 96 steps", day_problem(4), bar=1.10, repeats=60),
+        _direct_row("direct: 20 batteries x 96 steps", day_problem(20), bar=1.02, repeats=20),
     ]
+
+
+def _direct_row(work: str, problem: PlanProblem, *, bar: float, repeats: int) -> Row:
+    """Time the path from the problem's columns to the solution's, without schedule and reasons, beside HiGHS' run."""
+    solver = Solver()
+    ours, alone = [], []
+
+    def direct(problem: PlanProblem) -> None:
+        solver.load(build(problem))
+        solver.run(time_limit_s=60.0)
+
+    direct(problem)
+    for turn in range(repeats):
+        # other forecasts each time, and from cold: the object is kept, its basis forgotten
+        solver._highs.clearSolver()
+        moved = _moved(problem, turn)
+        ours.append(_timed_ns(lambda moved=moved: direct(moved)))
+        solver._highs.clearSolver()
+        alone.append(_timed_ns(solver._highs.run))
+    total, run_ms = statistics.median(ours), statistics.median(alone)
+    return {
+        "work": work,
+        "ours_ms": round(total, 3),
+        "highs_ms": round(run_ms, 3),
+        "ratio": round(total / run_ms, 3),
+        "bar": bar,
+        "others": {},
+    }
 
 
 def _row(work: str, problem: PlanProblem, *, bar: float, repeats: int) -> Row:
@@ -127,6 +159,13 @@ def _timed(work: Callable[[], object]) -> float:
     before = _cpu_ms()
     work()
     return _cpu_ms() - before
+
+
+def _timed_ns(work: Callable[[], object]) -> float:
+    """Return the CPU milliseconds of work too short for the process times of ``getrusage``."""
+    before = time.thread_time_ns()
+    work()
+    return (time.thread_time_ns() - before) * 1e-6
 
 
 def _highs_alone(problem: PlanProblem) -> float:

@@ -66,6 +66,9 @@ class Solution:
     row_dual: Floats
 
 
+_NONE: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+
+
 class LinearSolver(Protocol):
     """What planning needs of a solver: it holds one program, whose bounds change between runs."""
 
@@ -90,6 +93,10 @@ class LinearSolver(Protocol):
         ...
 
 
+def _where(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    return np.flatnonzero(mask).astype(np.int32)
+
+
 class Solver:
     """One HiGHS object; not for use by two threads at once."""
 
@@ -98,8 +105,8 @@ class Solver:
     def __init__(self) -> None:
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         self._loaded: Matrix | None = None
-        self._columns = np.empty(0, dtype=np.int32)
-        self._rows = np.empty(0, dtype=np.int32)
+        # columns whose bounds differ from those of the program held
+        self._touched = _NONE
         options: dict[str, bool | int | float | str] = {
             "output_flag": False,
             "threads": 1,
@@ -119,19 +126,31 @@ class Solver:
 
     def load(self, matrix: Matrix) -> None:
         """Take a program; hot when its structure is the one held, else anew."""
-        layout = matrix.layout
-        if self._loaded is not None and self._loaded.layout is layout:
-            self._highs.changeColsCost(layout.column_count, self._columns, matrix.cost)
-            self._highs.changeColsBounds(layout.column_count, self._columns, matrix.lower, matrix.upper)
-            self._highs.changeRowsBounds(layout.row_count, self._rows, matrix.row_lower, matrix.row_upper)
+        held = self._loaded
+        if held is not None and held.layout is matrix.layout:
+            self._update(held, matrix)
         else:
             self._pass(matrix)
         self._loaded = matrix
+        self._touched = _NONE
+
+    def _update(self, held: Matrix, matrix: Matrix) -> None:
+        """Change what differs between two programs of one structure; to hand over all of it takes longer."""
+        costs = _where(held.cost != matrix.cost)
+        if costs.size:
+            self._highs.changeColsCost(costs.size, costs, matrix.cost[costs])
+        bounds = _where((held.lower != matrix.lower) | (held.upper != matrix.upper))
+        if self._touched.size:
+            bounds = np.union1d(bounds, self._touched).astype(np.int32)
+        if bounds.size:
+            self._highs.changeColsBounds(bounds.size, bounds, matrix.lower[bounds], matrix.upper[bounds])
+        rows = _where((held.row_lower != matrix.row_lower) | (held.row_upper != matrix.row_upper))
+        if rows.size:
+            self._highs.changeRowsBounds(rows.size, rows, matrix.row_lower[rows], matrix.row_upper[rows])
 
     def _pass(self, matrix: Matrix) -> None:
         layout = matrix.layout
         count, rows = layout.column_count, layout.row_count
-        self._columns, self._rows = np.arange(count, dtype=np.int32), np.arange(rows, dtype=np.int32)
         self._highs.passModel(
             count,
             rows,
@@ -154,6 +173,7 @@ class Solver:
         """Change the bounds of some columns of the program held; each column once, in rising order."""
         if self._highs.changeColsBounds(columns.size, columns, lower, upper) == highspy.HighsStatus.kError:
             raise InvalidInputError("columns", columns.tolist(), "columns of the program, each once, in rising order")
+        self._touched = columns if not self._touched.size else np.union1d(self._touched, columns).astype(np.int32)
 
     def choose_one(self, first: NDArray[np.int32], second: NDArray[np.int32], matrix: Matrix) -> None:
         """Let at most one column of each pair be above 0, by a yes-or-no variable; the model is not hot afterwards."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -303,3 +303,30 @@ def test_wire_forms_do_not_change() -> None:
     assert [status.value for status in AckStatus] == ["executed", "limited", "refused", "expired"]
     assert {code.name.lower(): int(code) for code in ReasonCode}["discharge_export"] == 7
     assert str(PV) == "pv-1/power_kw"
+
+
+@pytest.mark.parametrize(
+    ("power", "limit", "value", "words"),
+    [
+        (2.0, "none", 0.25, "gives 2 kW (discharge load); one more kWh in it would be worth 0.25."),
+        (-1.5, "soc_max", np.nan, "takes 1.5 kW (discharge load); soc_max binds."),
+        (0.0, "none", np.nan, "holds (discharge load)."),
+        (np.nan, "none", np.nan, "has no plan"),
+    ],
+)
+def test_a_schedule_explains_itself_in_words_and_as_data(power: float, limit: str, value: float, words: str) -> None:
+    one = schedule()
+    shape = one.power_kw.shape
+    changed = replace(
+        one,
+        power_kw=np.full(shape, power),
+        code=np.full(shape, int(ReasonCode.DISCHARGE_LOAD), dtype=np.int64),
+        limit=np.full(shape, limit, dtype=object),
+        marginal_value_per_kwh=np.full(shape, value),
+    )
+    asset_id = one.asset_ids[0]
+    said, reason = changed.explain(asset_id, one.grid.start)
+    assert said.startswith(f"{asset_id} {words}")
+    assert reason.code is ReasonCode.DISCHARGE_LOAD
+    with pytest.raises(InvalidInputError, match="time"):
+        changed.explain(asset_id, one.grid.end)

@@ -207,3 +207,21 @@ class Schedule:
             str(self.limit[step, column]),
             None if np.isnan(value) else value,
         )
+
+    def explain(self, asset_id: str, time: datetime) -> tuple[str, Reason]:
+        """Return why an asset does what it does at a time, in a sentence and as data.
+
+        ``vpp.optimization.explain`` adds, from the problem behind the plan, prices and what another power would cost.
+        """
+        step = self.grid.index(time)
+        reason = self.reason(asset_id, step)
+        power_kw = float(self.power_kw[step, self.column(asset_id)])
+        if np.isnan(power_kw):
+            return f"{asset_id} has no plan: {self.message or self.status}.", reason
+        does = "holds" if power_kw == 0.0 else f"{'gives' if power_kw > 0.0 else 'takes'} {abs(power_kw):.3g} kW"
+        words = [f"{asset_id} {does} ({reason.code.name.lower().replace('_', ' ')})"]
+        if reason.limit != "none":
+            words.append(f"{reason.limit} binds")
+        if reason.marginal_value_per_kwh is not None:
+            words.append(f"one more kWh in it would be worth {reason.marginal_value_per_kwh:.3g}")
+        return "; ".join(words) + ".", reason

@@ -19,18 +19,12 @@ from vpp.cli.shared import (
     rounded,
     writable_target,
 )
+from vpp.runtime.names import STRATEGY_NAMES
 
 if TYPE_CHECKING:
     from vpp.runtime.backtest import BacktestResult
 
 USUAL = ("optimal", "feasible")
-NAMES = {
-    "no_battery": "no battery",
-    "rule": "rule",
-    "yesterday": "yesterday's plan repeated",
-    "plan": "plan",
-    "perfect_foresight": "perfect foresight",
-}
 
 
 def backtest(
@@ -87,7 +81,7 @@ class _Progress:
     def update(self, strategy: str, share: float) -> None:
         """Show how far a strategy is, 0 to 1."""
         if strategy not in self._tasks:
-            self._tasks[strategy] = self._bars.add_task(NAMES.get(strategy, strategy), total=1.0)
+            self._tasks[strategy] = self._bars.add_task(STRATEGY_NAMES.get(strategy, strategy), total=1.0)
         self._bars.update(self._tasks[strategy], completed=share)
 
 
@@ -133,13 +127,13 @@ def _print_table(result: BacktestResult) -> None:
         cells = [money.cost, money.energy_cost, *([money.imbalance_cost] if fees else []), money.wear_cost]
         share = "-" if one.share is None else f"{one.share:.1%}"
         row = [rounded(cell) for cell in (*cells, -money.terminal_value)]
-        table.add_row(NAMES[name], *row, share, style="bold" if name == "plan" else "")
+        table.add_row(STRATEGY_NAMES[name], *row, share, style="bold" if name == "plan" else "")
     console().print(table)
     for name, one in result.strategies.items():
         missed = {status: count for status, count in one.plans.items() if status not in USUAL}
         if missed:
             told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in missed.items())
-            console().print(f"{NAMES[name]}: of {sum(one.plans.values())} plans {told}", style="yellow")
+            console().print(f"{STRATEGY_NAMES[name]}: of {sum(one.plans.values())} plans {told}", style="yellow")
     console().print(
         "cost = energy bought - energy sold + deviation fees + wear - value of the energy left", style="dim"
     )

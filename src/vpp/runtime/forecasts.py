@@ -13,6 +13,9 @@ from vpp.core.ports import SeriesTable, Store
 from vpp.core.time import TimeGrid, floor_time
 from vpp.runtime.setup import Setup
 
+UNMEASURED = "no_data"
+"""Flag of a forecast of what was never measured."""
+
 
 class Pipeline(Protocol):
     """What the service needs of a forecasting pipeline."""
@@ -93,6 +96,9 @@ class ForecastService:
             self._next_fit = now + timedelta(seconds=self._setup.refit_every_s)
         forecasts = self._pipeline.predict(history, self._steps, ahead=self._published(history.grid.end, now))
         self._next_issue = now + timedelta(seconds=self._setup.forecast_every_s)
+        if any(UNMEASURED in forecast.flags for forecast in forecasts):
+            # the first measurement is not kept waiting for the cadence
+            self._next_issue, self._next_fit = now, now
         self._latest = {forecast.key: forecast for forecast in forecasts}
         self._store.write_forecasts(forecasts)
         return forecasts

@@ -86,7 +86,7 @@ class PlantLoop:
             award = self.bidding.run(now, latest)
         except MissingDataError as fault:
             if self.waiting != str(fault):
-                self.tell(now, "waiting", Severity.WARNING, f"No plan yet: {fault}")
+                self.tell(now, "waiting", Severity.WARNING, f"No plan yet, tried again at every step: {fault}")
             self.waiting = str(fault)
             return None, None
         if schedule is not None and not schedule.usable:

@@ -20,12 +20,12 @@ from vpp.core.series import align
 from vpp.core.time import TimeGrid
 from vpp.core.units import SECONDS_PER_DAY
 from vpp.optimization.problem import PlanProblem
+from vpp.runtime.forecasts import UNMEASURED
 from vpp.runtime.prices import SPOT, PriceBook, PriceView
 from vpp.runtime.setup import Setup
 
 Floats = NDArray[np.float64]
 Forecasts = Mapping[SeriesKey, Forecast]
-UNMEASURED = "no_data"
 KEPT = 200
 """Plans kept with their problems, so that a past step can be explained with what it would have cost otherwise."""
 
@@ -209,9 +209,10 @@ class PlanningService:
         """Return a new schedule when one is due, else None."""
         if self._due is not None and now < self._due:
             return None
-        self._due = now + self._every
         problem = self._builder.build(self.grid(now, forecasts), now=now, forecasts=forecasts, awards=awards)
-        return self.solve(problem)
+        schedule = self.solve(problem)
+        self._due = now + self._every
+        return schedule
 
     def solve(self, problem: PlanProblem) -> Schedule:
         """Plan a problem, keep the schedule and put it in force."""

@@ -10,14 +10,8 @@ from plotly import graph_objects, subplots
 from vpp.core.errors import InvalidInputError, UnreadableFileError
 from vpp.core.units import percent_from_fraction
 from vpp.runtime.backtest import BacktestResult, StrategyResult
+from vpp.runtime.names import STRATEGY_NAMES
 
-NAMES = {
-    "no_battery": "no battery",
-    "rule": "rule",
-    "yesterday": "yesterday's plan repeated",
-    "plan": "plan",
-    "perfect_foresight": "perfect foresight",
-}
 COLOURS = {
     "solar_kw": "#e69f00",
     "wind_kw": "#56b4e9",
@@ -75,8 +69,16 @@ def _figure(result: BacktestResult) -> graph_objects.Figure:
     for name, strategy in result.strategies.items():
         line = {"color": COLOURS[name], "width": 2.5 if name == "plan" else 1.2}
         if name in ("plan", "perfect_foresight"):
-            _line(figure, times, percent_from_fraction(strategy.series["soc"]), NAMES[name], line, row=2, legend=False)
-        _line(figure, times, np.cumsum(strategy.statement.step_cost), NAMES[name], line, row=4)
+            _line(
+                figure,
+                times,
+                percent_from_fraction(strategy.series["soc"]),
+                STRATEGY_NAMES[name],
+                line,
+                row=2,
+                legend=False,
+            )
+        _line(figure, times, np.cumsum(strategy.statement.step_cost), STRATEGY_NAMES[name], line, row=4)
     for key, dash in (("import_price_per_kwh", "solid"), ("export_price_per_kwh", "dot")):
         line = {"color": "#0072b2", "width": 1.2, "dash": dash}
         _line(figure, times, result.world[key], key.split("_", maxsplit=1)[0] + " price", line, row=3)
@@ -130,5 +132,5 @@ def _headline(result: BacktestResult) -> str:
     words = [f"{result.grid.start:%Y-%m-%d} to {result.grid.end:%Y-%m-%d}"]
     for name, strategy in result.strategies.items():
         share = "" if strategy.share is None else f" ({strategy.share:.0%})"
-        words.append(f"{NAMES[name]} {strategy.statement.cost:,.2f}{share}")
+        words.append(f"{STRATEGY_NAMES[name]} {strategy.statement.cost:,.2f}{share}")
     return " | ".join(words)

@@ -16,11 +16,12 @@ from vpp.core.messages import Schedule
 from vpp.core.ports import Planner
 from vpp.core.time import TimeGrid
 from vpp.optimization.problem import PlanProblem
+from vpp.runtime.names import STRATEGY_NAMES
 from vpp.runtime.planning import ProblemBuilder
 from vpp.runtime.prices import PriceView
 
 Floats = NDArray[np.float64]
-STRATEGIES = ("no_battery", "rule", "yesterday", "plan", "perfect_foresight")
+STRATEGIES = tuple(STRATEGY_NAMES)
 DAY = timedelta(days=1)
 
 

@@ -38,8 +38,7 @@ def test_it_plans_once_it_was_measured(config_of: Callable[..., VPPConfig]) -> N
         for i in range(96)
     ]
     live.store.write_readings(Readings.of(rows))
-    later = NOW + timedelta(seconds=live.setup.forecast_every_s)
-    tick = live.assembly.loop.tick(later)
-    assert tick.schedule is not None
+    tick = live.assembly.loop.tick(NOW + STEP)
+    assert tick.schedule is not None, "the first measurement waited for the cadence of forecasts"
     assert tick.schedule.usable
     assert live.assembly.loop.waiting is None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vpp.runtime.backtest import BacktestResult
 
 USUAL = ("optimal", "feasible")
+WITHOUT_DIGITS = 10_000
+"""From this cost on a table shows no digits behind the point."""
 
 
 def backtest(
@@ -119,14 +121,15 @@ def _print_table(result: BacktestResult) -> None:
     table = Table(title=escape(f"{result.name}: {span}, in {result.currency}"))
     table.add_column("strategy")
     fees = any(one.statement.imbalance_cost for one in result.strategies.values())
-    headings = ["cost", "energy", *(["deviation fees"] if fees else []), "wear", "energy left", "of perfect foresight"]
+    headings = ["cost", "energy", *(["fees"] if fees else []), "wear", "left", "share"]
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
+    digits = 0 if max(abs(one.statement.cost) for one in result.strategies.values()) >= WITHOUT_DIGITS else 2
     for name, one in result.strategies.items():
         money = one.statement
         cells = [money.cost, money.energy_cost, *([money.imbalance_cost] if fees else []), money.wear_cost]
         share = "-" if one.share is None else f"{one.share:.1%}"
-        row = [rounded(cell) for cell in (*cells, -money.terminal_value)]
+        row = [rounded(cell, digits=digits) for cell in (*cells, -money.terminal_value)]
         table.add_row(STRATEGY_NAMES[name], *row, share, style="bold" if name == "plan" else "")
     console().print(table)
     for name, one in result.strategies.items():
@@ -135,5 +138,8 @@ def _print_table(result: BacktestResult) -> None:
             told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in missed.items())
             console().print(f"{STRATEGY_NAMES[name]}: of {sum(one.plans.values())} plans {told}", style="yellow")
     console().print(
-        "cost = energy bought - energy sold + deviation fees + wear - value of the energy left", style="dim"
+        "cost = energy bought - energy sold + fees for missing the position sold + wear\n"
+        "       - value of the energy left in the batteries\n"
+        "share = of what perfect foresight would save",
+        style="dim",
     )

@@ -68,14 +68,14 @@ def print_note(text: str) -> None:
     typer.secho(f"note: {text}", fg=typer.colors.YELLOW, err=True)
 
 
-def rounded(value: float, *, sign: bool = False) -> str:
-    """Return a number for people, with two digits and without a minus before zero.
+def rounded(value: float, *, sign: bool = False, digits: int = 2) -> str:
+    """Return a number for people, without a minus before zero.
 
-    >>> rounded(-0.001), rounded(1234.5), rounded(0.004, sign=True)
-    ('0.00', '1,234.50', '0.00')
+    >>> rounded(-0.001), rounded(1234.5), rounded(0.004, sign=True), rounded(-59989.7, digits=0)
+    ('0.00', '1,234.50', '0.00', '-59,990')
     """
-    near = round(float(value), 2) + 0.0
-    return f"{near:+,.2f}" if sign and near else f"{near:,.2f}"
+    near = round(float(value), digits) + 0.0
+    return f"{near:+,.{digits}f}" if sign and near else f"{near:,.{digits}f}"
 
 
 def writable_target(path: Path, *, field: str) -> Path:

@@ -13,13 +13,14 @@ REQUIRED = {
     "numpy": "arrays",
     "pandas": "tables",
     "pyarrow": "Parquet files",
+    "scipy": "numerics behind scenarios and the genetic algorithm",
     "highspy": "the solver behind every plan",
     "lightgbm": "the tree model among the forecasters",
     "mlforecast": "features and training of that model",
     "pydantic": "checked plant files",
     "fastapi": "the HTTP interface",
     "uvicorn": "the server behind it",
-    "plotly": "plots on the page and in reports",
+    "plotly": "plots in the reports of back-tests",
 }
 SERVERS = {
     "node": ("Node.js", "building the dashboard from source; the page runs without"),

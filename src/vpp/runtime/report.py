@@ -83,12 +83,13 @@ def _figure(result: BacktestResult) -> graph_objects.Figure:
         line = {"color": "#0072b2", "width": 1.2, "dash": dash}
         _line(figure, times, result.world[key], key.split("_", maxsplit=1)[0] + " price", line, row=3)
     figure.update_layout(
-        title=f"{result.name}: {_headline(result)}",
+        title={"text": f"{result.name}, {_span(result)}", "subtitle": {"text": _headline(result)}},
+        margin={"t": 140},
         template="plotly_white",
         hovermode="x unified",
         height=1100,
         font={"family": "system-ui, sans-serif"},
-        legend={"orientation": "h", "y": -0.05},
+        legend={"orientation": "h", "y": -0.08},
     )
     figure.update_xaxes(title_text="time (UTC)", row=4, col=1)
     return figure
@@ -128,9 +129,14 @@ def _line(
     figure.add_trace(trace, row=row, col=1)
 
 
+def _span(result: BacktestResult) -> str:
+    return f"{result.grid.start:%Y-%m-%d} to {result.grid.end:%Y-%m-%d}"
+
+
 def _headline(result: BacktestResult) -> str:
-    words = [f"{result.grid.start:%Y-%m-%d} to {result.grid.end:%Y-%m-%d}"]
+    words = []
     for name, strategy in result.strategies.items():
         share = "" if strategy.share is None else f" ({strategy.share:.0%})"
-        words.append(f"{STRATEGY_NAMES[name]} {strategy.statement.cost:,.2f}{share}")
-    return " | ".join(words)
+        words.append(f"{STRATEGY_NAMES[name]} {strategy.statement.cost:,.0f}{share}")
+    cost = f"cost [{result.currency}], share of perfect foresight: "
+    return cost + ", ".join(words[:3]) + "<br>" + ", ".join(words[3:])

@@ -1,4 +1,4 @@
-"""Every example in the README runs.
+"""Every example in the README and the guide runs.
 
 - ```` ```python ```` blocks run in order in one program; a failure names the README's own line.
 - ```` ```bash ```` and ```` ```console ```` blocks run when ``<!-- run -->`` stands right above them (of a console
@@ -25,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "guide.md", ROOT / "docs" / "index.md")
 BIN = Path(sys.executable).parent
 SHELL = ("bash", "sh", "shell", "console")
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>\w*)[^\n]*$")
@@ -175,9 +176,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("readme")
 
 
-def test_python_blocks_run(folder: Path) -> None:
-    program = folder / "README.py"
-    program.write_text(python_program(page_blocks()), encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, folder: Path) -> None:
+    program = folder / f"{page.stem}.py"
+    program.write_text(python_program(blocks(page.read_text(encoding="utf-8"))), encoding="utf-8")
     done = execute([sys.executable, "-W", "error", str(program)], folder)
     assert done.returncode == 0, done.stderr
 
@@ -194,10 +196,12 @@ def test_vpp_commands_of_the_other_blocks_exist(words: list[str], folder: Path) 
     assert missing_options(words, folder) == []
 
 
-def test_links_into_the_repository_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", README.read_text(encoding="utf-8"))
-    targets += re.findall(r"<img[^>]+src=\"(?!https?:)([^\"]+)\"", README.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
+    targets += re.findall(r"<img[^>]+src=\"(?!https?:)([^\"]+)\"", text)
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 # --- the mechanism itself, on a page that has everything

@@ -26,7 +26,7 @@ class DispatchService:
     setup : Setup
         The plant; nothing is sent while its ``control`` is false.
     devices : sequence of Device
-        Who obeys.
+        Who obeys. A command for an asset of none of them is kept to be read, and expires unanswered.
     store : Store
         Commands are kept before they are sent, answers when they come.
     follow_meter : bool
@@ -54,12 +54,12 @@ class DispatchService:
         )
         if not self._follow_meter:
             commands = [_bare(command) if command.asset_id in self._batteries else command for command in commands]
-        reachable = [command for command in commands if command.asset_id in self._device]
-        self._store.write_commands(reachable)
-        self.tracker.sent(reachable)
-        for command in reachable:
-            self._device[command.asset_id].execute(command)
-        return reachable
+        self._store.write_commands(commands)
+        self.tracker.sent(commands)
+        for command in commands:
+            if command.asset_id in self._device:
+                self._device[command.asset_id].execute(command)
+        return commands
 
     def take(self, acks: Sequence[Ack], now: datetime) -> list[Ack]:
         """Keep the answers that close a command, and the expiry of those that got none."""

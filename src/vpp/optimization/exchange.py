@@ -13,10 +13,11 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from math import sqrt
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vpp.core.extras import compiled
 
 Floats = NDArray[np.float64]
 Agreed = tuple[int, float, float, float]
@@ -220,17 +221,12 @@ _INNER = (answer, rounds, onto_target, cost_per_h, bound_per_h, _room, _movable,
 @cache
 def fast_agree() -> Agree:
     """Return ``agree`` compiled where numba is installed, as it stands elsewhere."""
-    if find_spec("numba") is None:
-        return agree
-    numba = importlib.import_module("numba")
-    inlined = importlib.import_module("numba.extending").register_jitable
-    for inner in _INNER:
-        inlined(inner)
+    if find_spec("numba") is not None:
+        inlined = importlib.import_module("numba.extending").register_jitable
+        for inner in _INNER:
+            inlined(inner)
     signature = (
         "Tuple((int64, float64, float64, float64))"
         "(float64[:,::1], float64[:,::1], float64[::1], float64[::1], float64[:,::1])"
     )
-    try:
-        return cast(Agree, numba.njit(signature, cache=True, nogil=True)(agree))
-    except RuntimeError:  # neither the package's folder nor the user's can be written
-        return cast(Agree, numba.njit(signature, nogil=True)(agree))
+    return compiled(agree, signature) or agree

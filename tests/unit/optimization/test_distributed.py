@@ -165,6 +165,7 @@ def test_a_reserve_that_is_not_there_is_not_promised() -> None:
 def test_the_compiled_rounds_and_the_plain_ones_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = exchange_dispatch(five_generators(reserve_max_kw=2.0), energy_kw=29.0, reserve_kw=4.0)
     monkeypatch.setattr(exchange, "find_spec", lambda name: None)
+    monkeypatch.setattr(exchange, "compiled", lambda function, signature: None)
     assert exchange.fast_agree.__wrapped__() is exchange.agree
     monkeypatch.setattr(exchange, "fast_agree", lambda: exchange.agree)
     plain = exchange_dispatch(five_generators(reserve_max_kw=2.0), energy_kw=29.0, reserve_kw=4.0)

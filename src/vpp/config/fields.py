@@ -42,7 +42,7 @@ LONGEST_CADENCE_S = 366 * SECONDS_PER_DAY
 LONGEST_SLUG = 63
 STRATEGIES = ("linear", "auto", "pulp", "rule", "no_battery")
 LATER_STRATEGIES = ("stochastic", "cvar", "robust", "mpc", "distributed", "admm")
-"""Strategies that are announced but not built; the linear plan is used, with a warning."""
+"""Methods of ``vpp.optimization`` that a plant file cannot name yet; the linear plan is used, with a warning."""
 
 _NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")

@@ -85,11 +85,11 @@ def energy_kwh(power_kw: Number, duration_h: float) -> Number:
     return power_kw * duration_h
 
 
-def mean_power_kw(energy: Number, duration_h: float) -> Number:
+def mean_power_kw(energy_kwh: Number, duration_h: float) -> Number:
     """Return the mean power [kW] that carries an energy [kWh] in a duration [h], which must be positive."""
     if not duration_h > 0.0:
         raise InvalidInputError("duration_h", duration_h, "a positive duration [h]")
-    return energy / duration_h
+    return energy_kwh / duration_h
 
 
 def parse_power_kw(text: str | float, *, field: str = "power") -> float:

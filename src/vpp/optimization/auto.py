@@ -123,7 +123,8 @@ def select(problem: PlanProblem) -> Selection:
     if batteries >= FEWEST_OF_A_FLEET and not why_no_fleet(problem):
         return Selection("decomposition", f"{batteries} batteries on one meter")
     columns = steps * (_COLUMNS_PER_BATTERY * batteries + _COLUMNS_PER_SITE * sites)
-    if columns > LARGE_COLUMNS * max(sites, 1):
+    programs = 1 if problem.coupled else max(sites, 1)  # sites that share nothing are programs of their own
+    if columns > LARGE_COLUMNS * programs:
         return Selection("interior point", f"about {columns} columns")
     return Selection("simplex", f"{batteries} batteries at {sites} sites over {steps} steps")
 

@@ -205,6 +205,7 @@ class _Run:
         if self.on_iterate is not None:
 
             def as_plan() -> FleetPlan:
+                """Return the plan of this iterate, made only when the listener asks."""
                 return self._finish(stand) if oracle is self.oracle else self._finish(None)
 
             elapsed_s = perf_counter() - self.began_s

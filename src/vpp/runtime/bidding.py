@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from vpp.core.errors import MissingDataError
 from vpp.core.messages import Award, Offer
 from vpp.core.ports import Market, Store
 from vpp.runtime.planning import Forecasts, PlanningService
@@ -24,6 +25,11 @@ class BiddingService:
         Takes offers; None when the plant does not sell day-ahead.
     store : Store
         Where awards go.
+
+    Attributes
+    ----------
+    missed : str or None
+        Why nothing was offered though the gate was closing, in words; None while no offer was missed.
     """
 
     def __init__(self, setup: Setup, planning: PlanningService, market: Market | None, store: Store) -> None:
@@ -32,6 +38,7 @@ class BiddingService:
         self._market = market
         self._store = store
         self._awards: list[Award] = []
+        self.missed: str | None = None
 
     def awards(self, now: datetime) -> list[Award]:
         """Return the positions that still matter for plans made now."""
@@ -40,12 +47,18 @@ class BiddingService:
 
     def run(self, now: datetime, forecasts: Forecasts) -> Award | None:
         """Sell the next local day if the gate closes before the next tick; return what was awarded."""
+        self.missed = None
         step = timedelta(seconds=self._setup.resolution_s)
         if self._market is None or not self._setup.calendar.gate_closes_within(now, now + step):
             return None
         day = self._setup.calendar.delivery_day(now, self._setup.resolution_s)
-        outlook = self._planning.outlook(now, day.end, forecasts, self.awards(now))
-        if not outlook.usable or outlook.grid.end < day.end:
+        try:
+            outlook = self._planning.outlook(now, day.end, forecasts, self.awards(now))
+        except MissingDataError as fault:
+            self.missed = str(fault)
+            return None
+        if not outlook.usable:
+            self.missed = f"no plan to sell ({outlook.status}): {outlook.message}"
             return None
         rows = slice(outlook.grid.index(day.start), outlook.grid.index(day.start) + day.count)
         sold_kw = (outlook.export_kw[rows] - outlook.import_kw[rows]).sum(axis=1)

@@ -91,6 +91,8 @@ class PlantLoop:
             return None, None
         if schedule is not None and not schedule.usable:
             self.tell(now, "no_plan", Severity.ERROR, f"No plan to execute ({schedule.status}): {schedule.message}")
+        if self.bidding.missed:
+            self.tell(now, "no_offer", Severity.WARNING, f"Nothing offered day-ahead: {self.bidding.missed}")
         self.waiting = None
         return schedule, award
 

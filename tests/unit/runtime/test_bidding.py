@@ -2,14 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from vpp.core.messages import Award, Forecast, Offer, SeriesKey
+from vpp.core.messages import Award, Forecast, Offer, PlanStatus, Schedule, SeriesKey
+from vpp.core.ports import Planner
 from vpp.core.time import TimeGrid
+from vpp.optimization.outcome import without_plan
+from vpp.optimization.problem import PlanProblem
 from vpp.runtime.bidding import BiddingService
-from vpp.runtime.build import planner_of, price_book
+from vpp.runtime.build import assemble, planner_of, price_book
 from vpp.runtime.planning import PlanningService, ProblemBuilder
 from vpp.runtime.setup import Setup
 from vpp.store.memory import MemoryStore
@@ -91,6 +95,53 @@ def test_positions_are_kept_until_they_are_delivered(
     _, _, service = desk(begin, 24)
     assert len(service.awards(begin + timedelta(hours=47, minutes=45))) == 1
     assert service.awards(begin + timedelta(hours=48)) == []
+
+
+class _NoWay:
+    """Finds every problem infeasible."""
+
+    name = "no way"
+
+    def plan(self, problem: PlanProblem) -> Schedule:
+        return without_plan(problem, PlanStatus.INFEASIBLE, method=self.name, message="the load is above the limit")
+
+
+@pytest.mark.parametrize(
+    ("planner", "forecast_h", "missed"),
+    [
+        (planner_of("no_battery"), 48.0, None),
+        (planner_of("no_battery"), 30.0, "ends before the plan does"),
+        (_NoWay(), 48.0, "no plan to sell (infeasible): the load is above the limit"),
+    ],
+)
+def test_a_missed_gate_says_why(
+    home: Callable[..., Setup],
+    forecasts_of: Callable[..., dict[SeriesKey, Forecast]],
+    planner: Planner[PlanProblem],
+    forecast_h: float,
+    missed: str | None,
+) -> None:
+    setup, store, market = home(prices=PRICES), MemoryStore(), _Market()
+    planning = PlanningService(setup, ProblemBuilder(setup, store, price_book(setup, store)), planner, store, every_s=1)
+    service = BiddingService(setup, planning, market, store)
+    gate = datetime(2024, 5, 6, 9, 45, tzinfo=UTC)
+    service.run(gate, forecasts_of(setup, gate, hours=forecast_h))
+    assert bool(market.offers) is (missed is None)
+    assert (service.missed or "").endswith(missed or "")
+    assert (service.missed is None) is (missed is None)
+    service.run(gate + timedelta(hours=1), {})
+    assert service.missed is None, "an hour later no gate closes"
+
+
+def test_a_missed_gate_is_an_event(
+    home: Callable[..., Setup], forecasts_of: Callable[..., dict[SeriesKey, Forecast]]
+) -> None:
+    setup, store = home(prices=PRICES), MemoryStore()
+    gate = datetime(2024, 5, 6, 9, 45, tzinfo=UTC)
+    flat = SimpleNamespace(run=lambda now: [], latest=forecasts_of(setup, gate))
+    loop = assemble(setup, store, [], planner=_NoWay(), forecasts=flat, market=_Market()).loop
+    loop.tick(gate)
+    assert {event.kind for event in store.events("home")} == {"no_plan", "no_offer"}
 
 
 def test_without_a_market_nothing_is_offered(home: Callable[..., Setup]) -> None:

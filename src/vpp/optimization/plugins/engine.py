@@ -48,6 +48,7 @@ class OptimizationEngine:
         self._fallbacks: list[OptimizationPlugin] = []
         self._active: str | None = None
         self._records: dict[str, _Record] = {}
+        self._refused: dict[str, str] = {}
         for plugin in plugins:
             self.register_plugin(plugin)
         for plugin in fallbacks:
@@ -65,6 +66,10 @@ class OptimizationEngine:
             raise InvalidInputError("plugin.name", plugin.name, "a name that no other plug-in has")
         self._initialize(plugin)
         self._plugins[plugin.name] = plugin
+
+    def refuse(self, name: str, why: str) -> None:
+        """Remember that a plug-in was asked for and stays out, and why, in words."""
+        self._refused[name] = why
 
     def register_fallback(self, plugin: OptimizationPlugin) -> None:
         """Initialize a plug-in and let it answer, after those before it, when the one asked for cannot."""
@@ -142,11 +147,12 @@ class OptimizationEngine:
         }
 
     def get_plugin_info(self) -> dict[str, Any]:
-        """Return what is registered, what is active, and the order of the fallbacks."""
+        """Return what is registered, what is active, the order of the fallbacks, and who was refused and why."""
         return {
             "plugins": {name: plugin.get_metadata() for name, plugin in self._plugins.items()},
             "active": self._active,
             "fallbacks": [plugin.name for plugin in self._fallbacks],
+            "refused": dict(self._refused),
         }
 
     def names(self, kind: str) -> tuple[str, ...]:

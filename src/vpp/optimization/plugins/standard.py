@@ -27,7 +27,8 @@ def create_optimization_engine(engine_type: str = "standard") -> OptimizationEng
 
     ``standard`` and ``production`` hold CVaR, receding horizon, ADMM and the rules, which are also the fallbacks;
     ``production`` adds nothing that was not asked for: outsiders' plug-ins stay out. ``standard`` and ``research`` take
-    in plug-ins of the entry-point group ``vpp.optimizers``; ``research`` adds the genetic algorithm.
+    in plug-ins of the entry-point group ``vpp.optimizers``; ``research`` adds the genetic algorithm. One that cannot be
+    loaded or registered stays out, and ``get_plugin_info()["refused"]`` says why.
 
     Raises
     ------
@@ -44,7 +45,10 @@ def create_optimization_engine(engine_type: str = "standard") -> OptimizationEng
         engine.register_plugin(GeneticAlgorithmPlugin())
     if engine_type != "production":
         for point in entry_points(group=ENTRY_POINTS):
-            engine.register_plugin(point.load()())
+            try:
+                engine.register_plugin(point.load()())
+            except (ImportError, AttributeError, TypeError, InvalidInputError) as fault:
+                engine.refuse(point.name, str(fault))
     return engine
 
 

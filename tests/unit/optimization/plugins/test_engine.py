@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,54 @@ def test_without_a_fallback_the_failure_stays() -> None:
     assert alone.solve(problem, 200.0, "broken").status is OptimizationStatus.FAILED
     helpless = OptimizationEngine([Slow()], [Broken()])
     assert helpless.solve(problem, 200.0).status is OptimizationStatus.FAILED
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install a distribution whose plug-ins are one that keeps the contract, two that cannot start and one missing."""
+    facts = tmp_path / "outsider-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(
+        "[vpp.optimizers]\n"
+        "good = outsider:Good\ntaken = outsider:Taken\nfails = outsider:Fails\ngone = outsider:Gone\nlost = lost:Lost\n"
+    )
+    (tmp_path / "outsider.py").write_text(OUTSIDER)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+OUTSIDER = """
+from vpp.optimization.plugins.realtime import RealtimeRules
+
+class Good(RealtimeRules):
+    name = "good"
+
+class Taken(RealtimeRules):
+    pass
+
+class Fails(RealtimeRules):
+    name = "fails"
+
+    def initialize(self):
+        return False
+"""
+
+
+@pytest.mark.usefixtures("installed")
+def test_outsiders_come_in_by_entry_point_and_broken_ones_are_named() -> None:
+    engine = create_optimization_engine("standard")
+    check_plugin(engine._plugins["good"], create_realtime_problem(STATE))
+    assert engine.solve(create_realtime_problem(STATE), plugin="good").status is OptimizationStatus.SUCCESS
+    refused = engine.get_plugin_info()["refused"]
+    assert set(refused) == {"taken", "fails", "gone", "lost"}
+    assert "a name that no other plug-in has" in refused["taken"]
+    assert "initialize() returns True" in refused["fails"]
+    assert "Gone" in refused["gone"]
+    assert "No module named 'lost'" in refused["lost"]
+    info = create_optimization_engine("production").get_plugin_info()
+    assert "good" not in info["plugins"]
+    assert info["refused"] == {}
 
 
 def test_the_active_plugin_runs() -> None:

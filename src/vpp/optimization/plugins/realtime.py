@@ -5,9 +5,11 @@ Frequency below nominal asks for positive power (discharge), above it for negati
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import perf_counter
 from typing import ClassVar
 
+from vpp.core.curves import VOLT_VAR_CURVES, VOLT_WATT_CURVES, ResponseCurve, frequency_curve
 from vpp.core.errors import InvalidInputError
 from vpp.optimization.plugins.plugin import OptimizationPlugin
 from vpp.optimization.plugins.problems import Problem, RealtimeCase
@@ -15,13 +17,8 @@ from vpp.optimization.plugins.result import OptimizationResult, OptimizationStat
 
 FULL_RESPONSE_HZ = 0.2
 """Deviation that calls for full power: the FCR of continental Europe (EU 2017/1485, Annex V)."""
-DEAD_BAND_HZ = {50.0: 0.010, 60.0: 0.036}
-"""Half dead bands: FCR at 50 Hz, IEEE 1547-2018 at 60 Hz."""
-VOLTAGE_DEAD_BAND_PU = 0.02
-"""Half dead band of IEEE 1547-2018 Volt-VAR, Category B."""
-VOLT_WATT_PU = (1.06, 1.10)
-"""Generation is lowered from the first to 20% at the second: IEEE 1547-2018 Volt-Watt, Category B."""
-VOLT_WATT_LOWEST = 0.2
+DEAD_BAND_60_HZ = 0.036
+"""Half dead band at 60 Hz: IEEE 1547-2018."""
 OVER_FREQUENCY_SHARE_PER_HZ = 0.4
 """Generation lowered per Hz beyond the full response: 5% droop at 50 Hz (LFSM-O, EU 2016/631 Art. 13)."""
 SHEDDING_BELOW = 0.98
@@ -49,6 +46,18 @@ class RealtimeRules(OptimizationPlugin):
 
 _ROUNDING = 1e-9
 _INFO = {"method": "droop, volt-watt, limits, shedding by rule"}
+_VOLT_WATT, _VOLT_VAR = VOLT_WATT_CURVES["B"], VOLT_VAR_CURVES["B"]
+
+
+@lru_cache(maxsize=16)
+def _droop(nominal_hz: float) -> ResponseCurve:
+    """Return FCR of continental Europe, elsewhere of the same shape, at 60 Hz with a wider dead band."""
+    fcr = frequency_curve("FCR_CE")
+    if nominal_hz == fcr.nominal:
+        return fcr
+    points = ((nominal_hz - FULL_RESPONSE_HZ, 1.0), (nominal_hz + FULL_RESPONSE_HZ, -1.0))
+    dead_band_hz = DEAD_BAND_60_HZ if nominal_hz == 60.0 else fcr.dead_band
+    return ResponseCurve(f"{fcr.name} shape", points, nominal_hz, fcr.source, dead_band=dead_band_hz)
 
 
 def respond(case: RealtimeCase) -> tuple[dict[str, float | bool | str], float | None]:
@@ -58,12 +67,10 @@ def respond(case: RealtimeCase) -> tuple[dict[str, float | bool | str], float | 
     are non-negative.
     """
     deviation_hz = case.nominal_hz - case.frequency_hz
-    dead_band_hz = DEAD_BAND_HZ.get(case.nominal_hz, DEAD_BAND_HZ[50.0])
+    response = _droop(case.nominal_hz)(case.frequency_hz)
     most = case.max_power_kw if case.soc > case.min_soc else 0.0
     least = -case.max_power_kw if case.soc < case.max_soc else 0.0
-    responding = abs(deviation_hz) > dead_band_hz
-    wanted = case.max_power_kw * deviation_hz / FULL_RESPONSE_HZ if responding else 0.0
-    power = min(max(wanted, least), most)
+    power = min(max(case.max_power_kw * response, least), most)
     curtailed = shed = 0.0
     if deviation_hz < -FULL_RESPONSE_HZ:
         share = min(OVER_FREQUENCY_SHARE_PER_HZ * (-deviation_hz - FULL_RESPONSE_HZ), 1.0)
@@ -71,11 +78,7 @@ def respond(case: RealtimeCase) -> tuple[dict[str, float | bool | str], float | 
     elif case.frequency_hz < SHEDDING_BELOW * case.nominal_hz:
         steps = int((SHEDDING_BELOW * case.nominal_hz - case.frequency_hz) / SHEDDING_STEP_HZ + _ROUNDING) + 1
         shed = case.load_kw * min(SHEDDING_SHARE * steps, SHEDDING_MOST)
-    voltage = case.voltage_pu
-    if voltage > VOLT_WATT_PU[0]:
-        slope = (1.0 - VOLT_WATT_LOWEST) / (VOLT_WATT_PU[1] - VOLT_WATT_PU[0])
-        allowed = max(1.0 - slope * (voltage - VOLT_WATT_PU[0]), VOLT_WATT_LOWEST)
-        curtailed = max(curtailed, case.renewable_kw * (1.0 - allowed))
+    curtailed = max(curtailed, case.renewable_kw * (1.0 - _VOLT_WATT(case.voltage_pu)))
     grid = case.renewable_kw - curtailed - case.load_kw + shed + power
     if grid > case.export_max_kw:
         curtailed, power = _hold_export(case, curtailed, power, grid - case.export_max_kw, least)
@@ -88,8 +91,8 @@ def respond(case: RealtimeCase) -> tuple[dict[str, float | bool | str], float | 
         "battery_power_setpoint": power,
         "renewable_curtailment": curtailed,
         "load_shedding": shed,
-        "frequency_response_active": responding,
-        "voltage_support_active": abs(voltage - 1.0) > VOLTAGE_DEAD_BAND_PU,
+        "frequency_response_active": response != 0.0,
+        "voltage_support_active": _VOLT_VAR(case.voltage_pu) != 0.0,
         "confidence": case.known,
         "method": "rules",
     }

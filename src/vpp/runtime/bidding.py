@@ -60,6 +60,8 @@ class BiddingService:
         if not outlook.usable:
             self.missed = f"no plan to sell ({outlook.status}): {outlook.message}"
             return None
+        if outlook.grid.end < day.end:  # recorded data end before the day does
+            return None
         rows = slice(outlook.grid.index(day.start), outlook.grid.index(day.start) + day.count)
         sold_kw = (outlook.export_kw[rows] - outlook.import_kw[rows]).sum(axis=1)
         offer = Offer(f"{PRODUCT}-{day.start:%Y%m%dT%H%M}", self._setup.plant.id, PRODUCT, now, day, sold_kw)

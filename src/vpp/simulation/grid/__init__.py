@@ -1,0 +1,1 @@
+"""Grid: frequency and voltage at the meters, second by second."""

@@ -1,0 +1,1 @@
+"""Market: wholesale and retail prices, tariff periods, carbon intensity."""

@@ -1,0 +1,1 @@
+"""Wind: power curves, air at hub height, storm control, failures, wakes, reactive power."""

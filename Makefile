@@ -18,7 +18,7 @@ BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test test-slow check fix bench lock clean
+.PHONY: help env run test test-slow check fix neural bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ check: $(DEV) ## Lint, format, types, import rules, house rules; changes nothing
 fix: $(DEV) ## Repair what ruff can repair
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+neural: $(DEV) ## Add PyTorch to .venv, for N-BEATS and LSTM
+	@$(PIP) install --editable '.[neural]'
 
 bench: $(BENCH) ## Measure and write benchmarks/RESULTS.md (ARGS="--only startup" for one)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -18,8 +18,11 @@ from vpp.core.ports import SeriesTable
 from vpp.core.series import align
 from vpp.core.time import TimeGrid, from_epoch_s
 from vpp.forecasting import SeriesProfile
-from vpp.forecasting.evaluate import daily_origins, evaluate
-from vpp.forecasting.pipeline import ForecastPipeline, part
+from vpp.forecasting.evaluation.leaderboard import leaderboard
+from vpp.forecasting.evaluation.origins import daily_origins
+from vpp.forecasting.evaluation.rolling import evaluable_models, evaluate_series
+from vpp.forecasting.pipeline import ForecastPipeline
+from vpp.forecasting.tables import part
 
 ZONES = {"homes": ZoneInfo("America/Los_Angeles"), "wholesale": ZoneInfo("Europe/Amsterdam")}
 STEPS = {"homes": 42, "wholesale": 168}
@@ -88,18 +91,25 @@ def cost_row(plant: str, what: str, milliseconds: float) -> dict[str, Any]:
 
 
 def errors(plant: str, table: SeriesTable, profiles: dict[str, SeriesProfile]) -> list[dict[str, Any]]:
-    """Return the rMAE of every member and of the median on the scored series, all forecast together."""
+    """Return the rMAE of every light model and of the median on the scored series, all forecast together."""
     chosen = tuple(profiles[column] for column in profiles if column in SCORED[plant])
     day = 86_400 // table.grid.resolution_s
     last = table.grid.count - LAST_DAYS * day
     first = table.grid.time(last - SCORED_DAYS * day)
     origins = daily_origins(table.grid, ZONES[plant], local_hour=18, first=first, days=SCORED_DAYS - 2)
-    rows = evaluate(table, chosen, timezone=ZONES[plant], origins=origins[::SCORED_EVERY], steps=30 * day // 24)
+    evaluation = evaluate_series(
+        table,
+        chosen,
+        timezone=ZONES[plant],
+        origins=origins[::SCORED_EVERY],
+        steps=30 * day // 24,
+        models=evaluable_models(),
+    )
     scored = []
-    for profile in chosen:
-        own = {row.model: row for row in rows if row.key == profile.key}
-        line: dict[str, Any] = {"plant": plant, "what": f"rMAE {profile.key}"}
-        line |= {name: None if row.rmae.value is None else round(row.rmae.value, 3) for name, row in own.items()}
-        covered = own["median"].coverage_80.value
+    for board in leaderboard(evaluation):
+        line: dict[str, Any] = {"plant": plant, "what": f"rMAE {board.key}"}
+        errors = {name: board.of(name).rmae.value for name in evaluation.runs}
+        line |= {name: None if error is None else round(error, 3) for name, error in errors.items()}
+        covered = board.of("median").coverage_80.value
         scored.append(line | {"coverage_80": None if covered is None else round(covered, 3)})
     return scored

@@ -15,8 +15,8 @@ from vpp.forecasting import ForecastSettings, SeriesProfile
 from vpp.forecasting.local_time import LocalClock
 from vpp.forecasting.models.hour_of_week import HourOfWeekMean
 from vpp.forecasting.models.trees import MEMBER, TreeForecaster, training_frame
-from vpp.forecasting.pipeline import part
 from vpp.forecasting.repair import fill
+from vpp.forecasting.tables import part
 
 ZONE = ZoneInfo("America/Los_Angeles")
 

@@ -42,6 +42,11 @@ class Extra:
 EXTRAS: tuple[Extra, ...] = (
     Extra("fast", ("numba",), "compiled kernels: exact plans in microseconds, fleets of a hundred thousand batteries"),
     Extra("bench", ("pulp", "linopy", "cvxpy"), "the other modelling layers that `make bench` measures us against"),
+    Extra("statistical", ("statsforecast",), "AutoARIMA and AutoETS among the forecasting models"),
+    Extra("prophet", ("prophet",), "Prophet among the forecasting models"),
+    Extra("neural", ("torch",), "N-BEATS and LSTM among the forecasting models"),
+    Extra("tune", ("optuna",), "tuning of forecasting models within a time budget"),
+    Extra("ray", ("ray",), "training of thousands of sources on a Ray cluster"),
     Extra("pulp", ("pulp",), "plans written as PuLP problems, and CBC as a second solver in the fallback chain"),
 )
 

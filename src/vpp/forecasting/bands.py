@@ -5,7 +5,10 @@ by local hour and lead class; where a cell is too thin, all hours of the lead cl
 residuals of the series; where those are, nothing does, and NaN says so. Memory is a ring, bounded for good.
 
 Split conformal quantiles: the level ``q`` lies at rank ``q * (n + 1)`` of ``n`` residuals (Vovk et al. 2005,
-https://doi.org/10.1007/b106715).
+https://doi.org/10.1007/b106715). Residuals are kept in units of the difficulty that was expected of each step
+(normalized conformal, Papadopoulos et al. 2011, https://doi.org/10.1613/jair.3198), and the bands of a series breathe:
+they widen while too many values fall outside and narrow while too few do (after Gibbs and Candes 2021,
+https://arxiv.org/abs/2106.00170).
 """
 
 from __future__ import annotations
@@ -19,8 +22,16 @@ from vpp.forecasting.leads import CLASSES
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 HOURS = 24
+OUTER_TAIL = 0.1
+"""The band watched for its coverage lies between the levels next to 0.1 and 0.9."""
 LEAST_RESIDUALS = 20
 """The 0.05 level needs 19 residuals to be more than the lowest of them."""
+ADAPTATION = 0.08
+"""How strongly one scored issue moves the width: by so much times the share missing from the nominal coverage."""
+MARGIN = 0.03
+"""Coverage aimed at above the nominal: what a month has taught was 0.03 short in the weeks that followed it."""
+NARROWEST, WIDEST = 0.6, 3.0
+"""Bounds of the width, so that a week of outage cannot make bands useless for a month."""
 RESIDUALS_PER_HOUR = 64
 """Ring length per hourly step: about a month of six-hourly issues in the widest lead class."""
 
@@ -42,19 +53,30 @@ class ResidualBook:
         self._levels = np.array(levels, dtype=np.float64)
         self._ring = np.full((HOURS * CLASSES, RESIDUALS_PER_HOUR * steps_per_hour, columns), np.nan)
         self._next = np.zeros(HOURS * CLASSES, dtype=np.int64)
+        self.width = np.ones(columns)
 
     @property
     def is_empty(self) -> bool:
         """True until the first ``add``."""
         return not self._next.any()
 
-    def add(self, issued: Floats, actual: Floats, *, hour: Integers, leads: Integers) -> None:
+    def add(
+        self,
+        issued: Floats,
+        actual: Floats,
+        *,
+        hour: Integers,
+        leads: Integers,
+        difficulty: Floats | float = 1.0,
+    ) -> None:
         """Take in one past issue.
 
         Parameters
         ----------
         issued, actual : float arrays, shape (steps, K)
             What was forecast and what happened; NaN where either is not known.
+        difficulty : float array, shape (steps, K)
+            What error was expected relative to other steps, above 0.
         hour : int array, shape (steps,)
             Local hour of each step, 0 to 23.
         leads : int array, shape (steps,)
@@ -62,7 +84,7 @@ class ResidualBook:
         """
         if issued.shape != actual.shape:
             raise SeriesMismatchError("actual", actual.shape, f"the shape of issued, {issued.shape}")
-        residual = actual - issued
+        residual = (actual - issued) / difficulty
         told = np.isfinite(residual).any(axis=1)
         cell = cells(hour, leads)[told]
         order = np.argsort(cell, kind="stable")
@@ -73,8 +95,30 @@ class ResidualBook:
         self._ring[ordered, slot] = residual[told][order]
         self._next += np.bincount(cell, minlength=HOURS * CLASSES)
 
+    def adapt(self, quantiles: Floats, actual: Floats) -> None:
+        """Widen or narrow by how many values of one past issue its own central band held.
+
+        Parameters
+        ----------
+        quantiles : float array, shape (levels, steps, K)
+            The bands that were issued; NaN where there were none.
+        actual : float array, shape (steps, K)
+            What happened; NaN where not known. Steps whose band had no width, such as a roof's night, tell nothing.
+        """
+        inner = [i for i, level in enumerate(self._levels) if OUTER_TAIL <= level <= 1.0 - OUTER_TAIL]
+        if len(inner) <= 1:
+            return
+        low, high = quantiles[inner[0]], quantiles[inner[-1]]
+        told = np.isfinite(actual) & (high > low)
+        count = told.sum(axis=0)
+        inside = (told & (actual >= low) & (actual <= high)).sum(axis=0)
+        share = np.divide(inside, count, out=np.full(count.shape, np.nan), where=count > 0)
+        wanted = self._levels[inner[-1]] - self._levels[inner[0]] + MARGIN
+        moved = self.width * np.exp(ADAPTATION * (wanted - np.where(count > 0, share, wanted)))
+        self.width = np.clip(moved, NARROWEST, WIDEST)
+
     def offsets(self, *, hour: Integers, leads: Integers) -> Floats:
-        """Return what to add to a point forecast, shape (levels, steps, K), ascending along the levels.
+        """Return what to add per difficulty to a point forecast, shape (levels, steps, K), ascending along the levels.
 
         NaN for a series with fewer than ``LEAST_RESIDUALS`` residuals.
         """
@@ -82,7 +126,8 @@ class ResidualBook:
         own = ranked(self._ring[wanted], self._levels)
         if np.isnan(own).any():
             own = np.where(np.isnan(own), self._of_lead_classes()[:, wanted % CLASSES], own)
-        return own[:, back]
+        widened: Floats = own[:, back] * self.width
+        return widened
 
     def _of_lead_classes(self) -> Floats:
         """Return offsets of all hours of each lead class, else of all residuals, shape (levels, CLASSES, K)."""

@@ -7,7 +7,7 @@ and a generator in ``[0, peak]``. Only the tree model looks at magnitudes, throu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -34,6 +34,8 @@ class SeriesProfile:
         What makes it move.
     lower, upper : float
         Bounds of every forecast in the metric's unit and sign; infinite where there is none.
+    inputs : tuple of SeriesKey
+        Series whose future is known at the decision and moves this one, such as forecast weather.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class SeriesProfile:
     kind: Kind
     lower: float = -math.inf
     upper: float = math.inf
+    inputs: tuple[SeriesKey, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the kind and the order of the bounds."""
@@ -60,6 +63,16 @@ class SeriesProfile:
             raise UnknownNameError("kind of series", self.kind, KINDS)
         if not self.lower <= self.upper:
             raise InvalidInputError(f"{self.key}.lower", self.lower, f"a number at or below upper, {self.upper}")
+        if self.key in self.inputs:
+            raise InvalidInputError(f"{self.key}.inputs", str(self.key), "other series than the one to forecast")
+
+    def with_inputs(self, *inputs: SeriesKey) -> SeriesProfile:
+        """Return the profile with series that are known ahead.
+
+        >>> SeriesProfile.wind("north").with_inputs(SeriesKey("weather", "wind_speed_m_s")).inputs[0].source
+        'weather'
+        """
+        return replace(self, inputs=inputs)
 
     @classmethod
     def load(cls, source: str, *, peak_kw: float = math.inf) -> SeriesProfile:

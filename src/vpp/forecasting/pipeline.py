@@ -25,11 +25,11 @@ from vpp.forecasting.combination import MedianCombination
 from vpp.forecasting.kinds import SeriesProfile, bounds, night_hours
 from vpp.forecasting.leads import lead_classes
 from vpp.forecasting.local_time import LocalClock
-from vpp.forecasting.models.hour_of_week import HourOfWeekMean
-from vpp.forecasting.models.seasonal_naive import SeasonalNaive
-from vpp.forecasting.models.trees import TreeForecaster
+from vpp.forecasting.needs import ModelContext
+from vpp.forecasting.registry import model
 from vpp.forecasting.repair import conditions
-from vpp.forecasting.settings import ForecastSettings
+from vpp.forecasting.settings import INPUT_MEMBERS, ForecastSettings
+from vpp.forecasting.tables import narrow, part, tail
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -38,6 +38,10 @@ ZERO = "zero"
 MEDIAN = 0.5
 CALIBRATION_SHARE = 3
 """At most a third of a short history is spent on calibration."""
+AGREED = 0.5
+"""Share of an issue's mean spread of members that stands for the error even where they agree."""
+LEAST_SPREAD = 0.02
+"""Of the usual magnitude: what stands for the spread where a single member answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Issue:
         What a reader should know of each series.
     published : bool array, shape (S, K)
         True where the value was known ahead and not forecast.
+    difficulty : float array, shape (S, K)
+        Expected error up to a factor: how far the members stand apart.
     """
 
     grid: TimeGrid
@@ -69,6 +75,7 @@ class Issue:
     model: tuple[str, ...]
     flags: tuple[tuple[str, ...], ...]
     published: NDArray[np.bool_]
+    difficulty: Floats
 
 
 class ForecastPipeline:
@@ -83,12 +90,18 @@ class ForecastPipeline:
     plant : str
         Plant id, for the messages.
     settings : ForecastSettings, optional
-        Levels, windows, sizes.
+        Members, levels, windows, sizes.
+    country : str, optional
+        ISO 3166 code of the country whose holidays count; by default that of the zone.
 
     Raises
     ------
     InvalidInputError
         When there is no profile, or two for one series.
+    UnknownNameError
+        When a member is not a known model, or the country has no known holidays.
+    MissingExtraError
+        When a member's library is not installed.
 
     Examples
     --------
@@ -109,6 +122,7 @@ class ForecastPipeline:
         timezone: ZoneInfo,
         plant: str,
         settings: ForecastSettings | None = None,
+        country: str | None = None,
     ) -> None:
         self.profiles = tuple(profiles)
         self.keys: tuple[SeriesKey, ...] = tuple(profile.key for profile in self.profiles)
@@ -116,25 +130,34 @@ class ForecastPipeline:
             raise InvalidInputError("profiles", [str(key) for key in self.keys], "one profile per series, at least one")
         self.plant = plant
         self.settings = settings or ForecastSettings()
-        self._clock = LocalClock(timezone)
-        votes = np.ones((4, len(self.keys)), dtype=bool)
-        # The weather knows no weekdays: last week's wind is one more guess, and cost 3 % on average.
-        votes[1] = [profile.follows_weekdays for profile in self.profiles]
-        self._combination = MedianCombination(
-            (
-                SeasonalNaive(24),
-                SeasonalNaive(168),
-                HourOfWeekMean(self.profiles, self._clock, weeks=self.settings.mean_weeks),
-                TreeForecaster(self.profiles, self._clock, self.settings),
-            ),
-            votes,
-            worst_ratio=self.settings.worst_ratio,
-            half_life_days=self.settings.error_half_life_days,
+        self.input_keys = tuple(dict.fromkeys(key for profile in self.profiles for key in profile.inputs))
+        self._clock = LocalClock(timezone, country=country)
+        self._combination = self._combined(
+            ModelContext(profiles=self.profiles, clock=self._clock, settings=self.settings)
         )
         self._book: ResidualBook | None = None
         self._pending: deque[Issue] = deque()
         self._trained = False
         self._last_scored_s: int | None = None
+
+    def _combined(self, context: ModelContext) -> MedianCombination:
+        """Return the members by name, each voting on the kinds of series it declares."""
+        names = (*self.settings.members, *(INPUT_MEMBERS if self.input_keys else ()))
+        specs = [model(name) for name in names]
+        votes = [
+            [
+                profile.kind in spec.needs.kinds and (bool(profile.inputs) or not spec.needs.exogenous)
+                for profile in self.profiles
+            ]
+            for spec in specs
+        ]
+        return MedianCombination(
+            [spec.make(context) for spec in specs],
+            np.array(votes, dtype=bool),
+            takes_inputs=[spec.needs.inputs for spec in specs],
+            worst_ratio=self.settings.worst_ratio,
+            half_life_days=self.settings.error_half_life_days,
+        )
 
     @property
     def member_names(self) -> tuple[str, ...]:
@@ -151,7 +174,7 @@ class ForecastPipeline:
         """
         table = self._ordered(history)
         self._score_pending(table)
-        if self._residuals(table.grid.resolution_s).is_empty:
+        if self._out_of_date(table.grid):
             self._calibrate(table)
         self._combination.fit(table)
         self._trained = True
@@ -167,8 +190,9 @@ class ForecastPipeline:
         steps : int
             Steps ahead, 1 or more, of the history's resolution.
         ahead : SeriesTable, optional
-            Values already published for steps from ``history.grid.end`` on (day-ahead prices); NaN where not. They
-            come out unchanged, and forecasts beyond them build on them.
+            Values already published for steps from ``history.grid.end`` on (day-ahead prices, inputs such as forecast
+            weather); NaN where not. Published values of a profile's own series come out unchanged, and forecasts
+            beyond them build on them.
 
         Raises
         ------
@@ -214,21 +238,32 @@ class ForecastPipeline:
         table = tail(table, self.settings.history_days)
         grid = TimeGrid(table.grid.end, table.grid.resolution_s, steps)
         members = self._combination.answers(table, steps, ahead=ahead)
-        value = self._combination.combine(members, lead_classes(steps, grid.resolution_s))
-        flags = conditions(table, self.settings)
-        value, models = self._answer_for_all(table, value, flags)
-        offsets = self._offsets(grid)
-        lower, upper = self._step_bounds(table, self._hour(grid))
+        value, spread = self._combination.combine(members, lead_classes(steps, grid.resolution_s))
+        own = narrow(table, len(self.keys))
+        flags = conditions(own, self.settings)
+        value, models = self._answer_for_all(own, value, flags)
+        difficulty = self._difficulty(own, spread)
+        lower, upper = self._step_bounds(own, self._hour(grid))
         value = np.clip(value, lower, upper)
-        quantiles = np.clip(value + offsets, lower, upper)
-        published = np.zeros(value.shape, dtype=bool) if ahead is None else np.isfinite(ahead)
+        quantiles = np.clip(value + self._offsets(grid) * difficulty, lower, upper)
+        published = np.zeros(value.shape, dtype=bool)
         if ahead is not None:
-            value = np.where(published, ahead, value)
+            told = ahead[:, : len(self.keys)]
+            published = np.isfinite(told)
+            value = np.where(published, told, value)
             quantiles = np.where(published, value, quantiles)
-        return Issue(grid, value, quantiles, members, models, tuple(flags), published)
+        return Issue(grid, value, quantiles, members, models, tuple(flags), published, difficulty)
+
+    def _difficulty(self, own: SeriesTable, spread: Floats) -> Floats:
+        """Return the spread of the members, kept off 0 by half its own mean and a little of the usual magnitude."""
+        known = np.isfinite(own.value)
+        magnitude = np.where(known, np.abs(own.value), 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        apart = np.nan_to_num(spread)
+        least = LEAST_SPREAD * np.where(magnitude > 0.0, magnitude, 1.0)
+        return np.asarray(apart + AGREED * apart.mean(axis=0) + least)
 
     def _offsets(self, grid: TimeGrid) -> Floats:
-        """Return what the levels add to the point forecast, shape (levels, S, K).
+        """Return what the levels add to the point forecast per difficulty, shape (levels, S, K).
 
         The point forecast is served as the median, so every other level keeps to its side of it: a median shifted by
         the residuals' own was 2 % worse in MAE on average.
@@ -282,7 +317,22 @@ class ForecastPipeline:
         self._combination.fit(part(table, 0, cut))
         for origin in range(cut, grid.count - stride + 1, stride):
             past = part(table, max(0, origin - settings.history_days * SECONDS_PER_DAY // grid.resolution_s), origin)
-            self._score(self._issue(past, min(steps, grid.count - origin), None), table)
+            count = min(steps, grid.count - origin)
+            self._score(self._issue(past, count, self._inputs_ahead(table, origin, count)), table)
+
+    def _inputs_ahead(self, table: SeriesTable, origin: int, steps: int) -> Floats | None:
+        """Return the inputs of steps that have passed, which the history holds as they were known ahead."""
+        if not self.input_keys:
+            return None
+        ahead = table.value[origin : origin + steps].copy()
+        ahead[:, : len(self.keys)] = np.nan
+        return ahead
+
+    def _out_of_date(self, grid: TimeGrid) -> bool:
+        """Return whether nothing was scored yet, or not for so long that the residuals are of another season."""
+        if self._last_scored_s is None or self._residuals(grid.resolution_s).is_empty:
+            return True
+        return grid.end_s - self._last_scored_s > self.settings.recalibrate_after_days * SECONDS_PER_DAY
 
     def _score_pending(self, table: SeriesTable) -> None:
         """Score the kept issues whose last step has passed."""
@@ -296,13 +346,15 @@ class ForecastPipeline:
         first = (issue.grid.start_s - table.grid.start_s) // table.grid.resolution_s
         skipped = max(0, -first)
         actual = np.full(issue.value.shape, np.nan)
-        actual[skipped:] = table.value[first + skipped : max(0, first + issue.grid.count)]
+        actual[skipped:] = table.value[first + skipped : max(0, first + issue.grid.count), : len(self.keys)]
         actual[issue.published] = np.nan
         leads = lead_classes(issue.grid.count, issue.grid.resolution_s)
         since_s = 0 if self._last_scored_s is None else max(0, issue.grid.start_s - self._last_scored_s)
         self._last_scored_s = issue.grid.start_s
         self._combination.score(issue.members, actual, leads, age_days=since_s / SECONDS_PER_DAY)
-        self._residuals(issue.grid.resolution_s).add(issue.value, actual, hour=self._hour(issue.grid), leads=leads)
+        book = self._residuals(issue.grid.resolution_s)
+        book.adapt(issue.quantiles, actual)
+        book.add(issue.value, actual, hour=self._hour(issue.grid), leads=leads, difficulty=issue.difficulty)
 
     def _residuals(self, resolution_s: int) -> ResidualBook:
         """Return the book of residuals, made when the resolution is first seen."""
@@ -316,37 +368,32 @@ class ForecastPipeline:
         return self._clock.hour_of_day(grid.times_s).astype(np.int64)
 
     def _ordered(self, history: SeriesTable) -> SeriesTable:
-        """Return the history with exactly the profiles' columns, in their order."""
-        if history.keys == self.keys:
+        """Return the history with the profiles' columns in their order, then those of the inputs.
+
+        An input that the history lacks is a column of NaN: models that need it then do not answer.
+        """
+        wanted = (*self.keys, *self.input_keys)
+        if history.keys == wanted:
             return history
         column = {key: i for i, key in enumerate(history.keys)}
         for key in self.keys:
             if key not in column:
                 raise UnknownNameError("series in the history", str(key), [str(known) for known in history.keys])
-        return SeriesTable(history.grid, self.keys, history.value[:, [column[key] for key in self.keys]])
+        nothing = np.full(history.grid.count, np.nan)
+        values = [history.value[:, column[key]] if key in column else nothing for key in wanted]
+        return SeriesTable(history.grid, wanted, np.column_stack(values))
 
     def _published(self, table: SeriesTable, steps: int, ahead: SeriesTable | None) -> Floats | None:
-        """Return what is known ahead on the forecast's own steps, shape (steps, K); None when nothing is."""
+        """Return what is known ahead on the forecast's own steps, shape (steps, K + inputs); None when nothing is."""
         if ahead is None:
             return None
         if ahead.grid.start != table.grid.end or ahead.grid.resolution_s != table.grid.resolution_s:
             raise SeriesMismatchError(
                 "ahead", ahead.grid.start.isoformat(), f"a grid of {table.grid.resolution_s} s from {table.grid.end}"
             )
-        published = np.full((steps, len(self.keys)), np.nan)
+        published = np.full((steps, len(table.keys)), np.nan)
         count = min(steps, ahead.grid.count)
-        for k, key in enumerate(self.keys):
+        for k, key in enumerate(table.keys):
             if key in ahead.keys:
                 published[:count, k] = ahead.column(key)[:count]
         return published
-
-
-def part(table: SeriesTable, start: int, stop: int) -> SeriesTable:
-    """Return rows ``start`` to before ``stop`` as a table of their own."""
-    return SeriesTable(table.grid.part(start, stop), table.keys, table.value[start:stop])
-
-
-def tail(table: SeriesTable, days: int) -> SeriesTable:
-    """Return the last days of a table, or all of it when it is shorter."""
-    count = min(table.grid.count, days * SECONDS_PER_DAY // table.grid.resolution_s)
-    return part(table, table.grid.count - count, table.grid.count)

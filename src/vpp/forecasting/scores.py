@@ -87,6 +87,36 @@ def pinball_loss(quantiles: Floats, levels: tuple[float, ...], actual: Floats) -
     return _mean(np.maximum(level * above, (level - 1.0) * above).mean(axis=0) if levels else np.empty(0))
 
 
+def continuous_ranked_probability(quantiles: Floats, levels: tuple[float, ...], actual: Floats) -> Score:
+    """Return the continuous ranked probability score from quantiles, in the unit of the series.
+
+    Twice the pinball loss integrated over the level; each level stands for the part of (0, 1) that is nearest to it.
+    Of a point forecast it is the absolute error (Gneiting and Raftery 2007, https://doi.org/10.1198/016214506000001437).
+
+    Parameters
+    ----------
+    quantiles : float array, shape (levels, n)
+        Quantile forecasts.
+    levels : tuple of float
+        Their levels in (0, 1), ascending.
+    actual : float array, shape (n,)
+        What happened.
+
+    Examples
+    --------
+    >>> continuous_ranked_probability(np.zeros((1, 24)), (0.5,), np.full(24, 2.0)).value
+    2.0
+    """
+    _check(quantiles, (len(levels), *actual.shape))
+    if not levels:
+        return _mean(np.empty(0))
+    level = np.asarray(levels)
+    edges = np.concatenate([[0.0], 0.5 * (level[1:] + level[:-1]), [1.0]])
+    above = actual - quantiles
+    pinball = np.maximum(level[:, None] * above, (level[:, None] - 1.0) * above)
+    return _mean(2.0 * np.diff(edges) @ pinball)
+
+
 def coverage(quantiles: Floats, levels: tuple[float, ...], actual: Floats, *, share: float = 0.8) -> Score:
     """Return the share of values inside the central interval that should hold ``share`` of them.
 

@@ -40,6 +40,20 @@ class TreeShape:
 DEFAULT_TREES: Mapping[Kind, TreeShape] = MappingProxyType(
     {kind: TreeShape(leaves=15, least_rows=20, learning_rate=0.08) if kind == "wind" else TreeShape() for kind in KINDS}
 )
+DEFAULT_MEMBERS = (
+    "seasonal_naive_24h",
+    "seasonal_naive_168h",
+    "theta",
+    "mstl",
+    "ridge",
+    "trees",
+    "direct_trees",
+)
+"""Chosen on the five series of the benchmark; ``docs/forecasting.md`` says what each is worth there."""
+LOOK_BACK_DAYS = 60
+"""Most days that a member looks at when it predicts: eight weeks of ``mstl`` and a margin."""
+INPUT_MEMBERS = ("weather_trees",)
+"""Join the members of a series that has inputs known ahead."""
 DECILES_AND_TAILS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -51,6 +65,8 @@ class ForecastSettings:
     ----------
     levels : tuple of float
         Quantile levels, ascending in (0, 1).
+    members : tuple of str
+        Names of the models whose weighted median is served, each once.
     trees : mapping of kind to TreeShape
         Size of the tree models.
     tree_weeks, tree_rows : int
@@ -70,6 +86,8 @@ class ForecastSettings:
         Shortest time between two issues that are scored [h]; more frequent issues would only repeat them.
     calibration_days, calibration_every_h, calibration_horizon_h : int
         Rolling origin that fills the residuals before anything was issued.
+    recalibrate_after_days : float
+        Training repeats that calibration when no issue was scored for so long.
     cold_start_h, stale_after_h : float
         Known history below which a forecast is a cold start [h]; age of the last value beyond which it is stale [h].
     seed : int
@@ -77,18 +95,20 @@ class ForecastSettings:
     """
 
     levels: tuple[float, ...] = DECILES_AND_TAILS
+    members: tuple[str, ...] = DEFAULT_MEMBERS
     trees: Mapping[Kind, TreeShape] = field(default_factory=lambda: DEFAULT_TREES)
     tree_weeks: int = 26
     tree_rows: int = 40_000
     tree_least_days: int = 14
     mean_weeks: int = 4
     night_days: int = 28
-    worst_ratio: float = 2.0
+    worst_ratio: float = 4.0
     error_half_life_days: float = 14.0
     score_every_h: float = 3.0
     calibration_days: int = 28
-    calibration_every_h: int = 7
+    calibration_every_h: int = 11
     calibration_horizon_h: int = 42
+    recalibrate_after_days: float = 7.0
     cold_start_h: float = 48.0
     stale_after_h: float = 2.0
     seed: int = 0
@@ -98,6 +118,8 @@ class ForecastSettings:
         inside = all(0.0 < level < 1.0 for level in self.levels)
         if not inside or list(self.levels) != sorted(set(self.levels)):
             raise InvalidInputError("levels", self.levels, "ascending levels in (0, 1)")
+        if not self.members or len(set(self.members)) < len(self.members):
+            raise InvalidInputError("members", self.members, "names of models, each once, at least one")
         if not self.worst_ratio >= 1.0:
             raise InvalidInputError("worst_ratio", self.worst_ratio, "1 or more")
         for name in ("tree_weeks", "tree_rows", "tree_least_days", "mean_weeks", "night_days", "calibration_every_h"):
@@ -107,4 +129,4 @@ class ForecastSettings:
     @property
     def history_days(self) -> int:
         """Days of history that ``predict`` looks at; older rows change nothing."""
-        return max(7 * self.mean_weeks, self.night_days, 9)
+        return max(7 * self.mean_weeks, self.night_days, LOOK_BACK_DAYS)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpp.core.errors import SeriesMismatchError
-from vpp.forecasting.bands import RESIDUALS_PER_HOUR, ResidualBook, ranked
+from vpp.forecasting.bands import NARROWEST, RESIDUALS_PER_HOUR, WIDEST, ResidualBook, ranked
 from vpp.forecasting.leads import lead_classes
 
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
@@ -86,3 +86,38 @@ def test_coverage_holds_on_exchangeable_errors():
         fresh = generator.normal(size=(50, 24, 1))
         inside.append(((fresh >= offsets[1]) & (fresh <= offsets[3])).mean())
     assert np.mean(inside) == pytest.approx(0.8, abs=0.015)
+
+
+def test_difficulty_scales_what_is_kept_and_what_is_said():
+    """Errors ten times larger where ten times larger ones were expected are the same residuals."""
+    generator = np.random.default_rng(4)
+    difficulty = np.where(HOUR < 12, 1.0, 10.0)[:, None]
+    plain, scaled = ResidualBook(1, LEVELS), ResidualBook(1, LEVELS)
+    for _ in range(40):
+        error = generator.normal(size=(24, 1))
+        plain.add(np.zeros((24, 1)), error, hour=HOUR, leads=LEADS)
+        scaled.add(np.zeros((24, 1)), error * difficulty, hour=HOUR, leads=LEADS, difficulty=difficulty)
+    assert scaled.offsets(hour=HOUR, leads=LEADS) == pytest.approx(plain.offsets(hour=HOUR, leads=LEADS))
+
+
+def test_bands_widen_while_values_fall_outside_and_narrow_while_all_stay_inside():
+    generator = np.random.default_rng(5)
+    book = book_of(generator.normal(size=(40, 24, 2)))
+    before = book.offsets(hour=HOUR, leads=LEADS)
+    quantiles = np.tile(np.array(LEVELS)[:, None, None] - 0.5, (1, 24, 2))
+    outside_first = np.tile([9.0, 0.0], (24, 1))
+    for _ in range(10):
+        book.adapt(quantiles, outside_first)
+    assert book.width[0] > 1.0 > book.width[1]
+    assert book.offsets(hour=HOUR, leads=LEADS) == pytest.approx(before * book.width)
+    for _ in range(1000):
+        book.adapt(quantiles, outside_first)
+    assert book.width.tolist() == [WIDEST, NARROWEST]
+
+
+def test_a_night_without_width_and_a_day_without_actuals_tell_nothing():
+    book = ResidualBook(2, LEVELS)
+    flat = np.zeros((len(LEVELS), 24, 2))
+    book.adapt(flat, np.zeros((24, 2)))
+    book.adapt(np.tile(np.array(LEVELS)[:, None, None], (1, 24, 2)), np.full((24, 2), np.nan))
+    assert book.width.tolist() == [1.0, 1.0]

@@ -16,8 +16,8 @@ from vpp.forecasting.local_time import LocalClock
 from vpp.forecasting.models.hour_of_week import HourOfWeekMean
 from vpp.forecasting.models.seasonal_naive import SeasonalNaive
 from vpp.forecasting.models.trees import TreeForecaster
-from vpp.forecasting.pipeline import part
 from vpp.forecasting.repair import conditions, fill
+from vpp.forecasting.tables import part
 
 KEY = SeriesKey("a", "power_kw")
 

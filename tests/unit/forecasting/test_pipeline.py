@@ -11,7 +11,8 @@ from vpp.core.errors import InvalidInputError, SeriesMismatchError, UnknownNameE
 from vpp.core.ports import SeriesTable
 from vpp.core.time import TimeGrid
 from vpp.forecasting import SeriesProfile
-from vpp.forecasting.pipeline import ForecastPipeline, part
+from vpp.forecasting.pipeline import ForecastPipeline
+from vpp.forecasting.tables import part
 
 LOAD, SOLAR, WIND, PRICE = range(4)
 
@@ -90,7 +91,8 @@ def test_the_same_seed_says_the_same(make, month):
     assert np.array_equal(*said)
 
 
-def test_older_rows_than_history_days_change_no_prediction(make, month, quick):
+def test_older_rows_than_history_days_change_no_prediction(make, plant, quick):
+    month = plant(quick.history_days + 3)
     pipeline = make()
     pipeline.fit(month)
     days = quick.history_days * 24

@@ -3,7 +3,9 @@ import pytest
 
 from vpp.core.errors import InvalidInputError, SeriesMismatchError
 from vpp.forecasting import scores
-from vpp.forecasting.evaluate import daily_origins, evaluate
+from vpp.forecasting.evaluation.leaderboard import leaderboard
+from vpp.forecasting.evaluation.origins import daily_origins
+from vpp.forecasting.evaluation.rolling import evaluate_series
 from vpp.forecasting.scores import Score
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -66,19 +68,30 @@ def test_shapes_and_shares_are_checked():
         scores.coverage(np.zeros((3, 4)), LEVELS, np.zeros(4), share=1.0)
 
 
-def test_evaluation_gives_a_row_per_series_and_model(plant, profiles, zone, quick):
-    history = plant(40)
-    origins = daily_origins(history.grid, zone, local_hour=18, first=history.grid.time(30 * 24), days=4)
-    assert np.diff(origins).tolist() == [24, 24, 24]
-    rows = evaluate(history, profiles, timezone=zone, origins=origins, steps=30, settings=quick)
-    assert len(rows) == len(profiles) * 5
-    of_load = {row.model: row for row in rows if row.key.source == "house"}
-    assert min(of_load[f"seasonal_naive_{h}h"].rmae.value for h in (24, 168)) == 1.0
-    assert of_load["median"].coverage_80.value is not None
-    assert of_load["median"].mase.value > 0.0
-    assert of_load["trees"].pinball == Score(None, "a member makes no quantiles")
-    with pytest.raises(InvalidInputError, match="origins"):
-        evaluate(history, profiles, timezone=zone, origins=(), steps=30)
+def test_the_ranked_probability_score_of_a_point_is_its_absolute_error():
+    generator = np.random.default_rng(1)
+    forecast, actual = generator.normal(size=(2, 50))
+    same = np.repeat(forecast[None], 3, axis=0)
+    error = scores.absolute_error(forecast, actual).value
+    assert scores.continuous_ranked_probability(same, LEVELS, actual).value == pytest.approx(error)
+
+
+def test_the_ranked_probability_score_tends_to_the_integral():
+    # Of a uniform forecast on (0, 1) and an actual x it is the integral of (F - 1[t > x])^2, 1/3 - x + x^2.
+    levels = tuple(np.linspace(0.0005, 0.9995, 1000))
+    actual = np.linspace(0.0, 1.0, 25)
+    quantiles = np.repeat(np.array(levels)[:, None], actual.size, axis=1)
+    ours = scores.continuous_ranked_probability(quantiles, levels, actual).value
+    assert ours == pytest.approx(np.mean(1.0 / 3.0 - actual + actual**2), abs=1e-6)
+
+
+def test_uneven_levels_are_weighted_by_their_share():
+    # 0.05 stands for (0, 0.075): a quantile there counts as much as its share of all levels.
+    actual = np.zeros(24)
+    levels = (0.05, 0.1, 0.5)
+    quantiles = np.repeat(np.array([[-1.0], [0.0], [0.0]]), 24, axis=1)
+    assert scores.continuous_ranked_probability(quantiles, levels, actual).value == pytest.approx(2 * 0.075 * 0.05)
+    assert scores.continuous_ranked_probability(np.empty((0, 30)), (), np.zeros(30)).value is None
 
 
 @pytest.mark.parametrize("name", ["home load", "wholesale wind", "LU load"])
@@ -88,7 +101,7 @@ def test_the_median_is_no_worse_than_the_best_naive_on_real_series(real, name):
     every = daily_origins(history.grid, zone, local_hour=18, first=history.grid.time(0), days=days_known)
     # Twelve days spread over half a year, before the last four weeks, which the back-tests score.
     origins = every[days_known // 2 : days_known - 30 : (days_known // 2 - 30) // 12]
-    rows = evaluate(
+    evaluation = evaluate_series(
         history,
         (profile,),
         timezone=zone,
@@ -96,5 +109,5 @@ def test_the_median_is_no_worse_than_the_best_naive_on_real_series(real, name):
         steps=30 * 3600 // history.grid.resolution_s,
         refit_days=60.0,
     )
-    (median,) = [row for row in rows if row.model == "median"]
-    assert median.rmae.value <= 1.0
+    (board,) = leaderboard(evaluation)
+    assert board.of("median").rmae.value <= 1.0

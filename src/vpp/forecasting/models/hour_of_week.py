@@ -13,6 +13,7 @@ from vpp.core.ports import SeriesTable
 from vpp.core.units import SECONDS_PER_DAY
 from vpp.forecasting.kinds import SeriesProfile
 from vpp.forecasting.local_time import LocalClock
+from vpp.forecasting.needs import ModelContext
 
 Floats = NDArray[np.float64]
 Seconds = NDArray[np.int64]
@@ -75,3 +76,8 @@ def bin_means(values: Floats, bins: Seconds, count: int) -> Floats:
     means = np.full(count * columns, np.nan)
     np.divide(total, number, out=means, where=number > 0)
     return means.reshape(count, columns)
+
+
+def hour_of_week_mean(context: ModelContext) -> HourOfWeekMean:
+    """Return the model with the context's window."""
+    return HourOfWeekMean(context.profiles, context.clock, weeks=context.settings.mean_weeks)

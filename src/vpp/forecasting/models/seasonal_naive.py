@@ -12,6 +12,7 @@ from vpp.core.errors import InvalidInputError
 from vpp.core.ports import SeriesTable
 from vpp.core.units import SECONDS_PER_DAY
 from vpp.forecasting.models.member import extended
+from vpp.forecasting.needs import ModelContext
 from vpp.forecasting.repair import carry_days
 
 Floats = NDArray[np.float64]
@@ -57,3 +58,13 @@ class SeasonalNaive:
                 latest[first:stop] = np.where(open_ & np.isfinite(before), before, latest[first:stop])
                 series[first:stop] = latest[first:stop]
         return latest[now:]
+
+
+def day(context: ModelContext) -> SeasonalNaive:  # noqa: ARG001 - the door gives every model the same
+    """Return the model of yesterday."""
+    return SeasonalNaive(24)
+
+
+def week(context: ModelContext) -> SeasonalNaive:  # noqa: ARG001 - the door gives every model the same
+    """Return the model of last week."""
+    return SeasonalNaive(168)

@@ -22,12 +22,14 @@ from vpp.forecasting.kinds import KINDS, SeriesProfile
 from vpp.forecasting.local_time import LocalClock
 from vpp.forecasting.models.features import CALENDAR_FEATURES, FeatureSet, tree_step_s
 from vpp.forecasting.models.member import extended
+from vpp.forecasting.needs import ModelContext
 from vpp.forecasting.repair import fill
 from vpp.forecasting.settings import ForecastSettings, TreeShape
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 MEMBER = "trees"
+OWN = "lightgbm"
 DAYS_PER_WEEK = 7
 
 
@@ -61,11 +63,20 @@ class TreeForecaster:
         The plant's local clock.
     settings : ForecastSettings
         Sizes, windows and seed.
+    shared : bool
+        True for one model per kind over all its series, False for one per series.
     """
 
-    name = MEMBER
-
-    def __init__(self, profiles: tuple[SeriesProfile, ...], clock: LocalClock, settings: ForecastSettings) -> None:
+    def __init__(
+        self,
+        profiles: tuple[SeriesProfile, ...],
+        clock: LocalClock,
+        settings: ForecastSettings,
+        *,
+        shared: bool = True,
+    ) -> None:
+        self.name = MEMBER if shared else OWN
+        self._shared = shared
         self._profiles = profiles
         self._clock = clock
         self._settings = settings
@@ -86,11 +97,13 @@ class TreeForecaster:
         models = []
         for kind in KINDS:
             columns = np.flatnonzero(enough & np.array([profile.kind == kind for profile in self._profiles]))
-            if columns.size:
-                frame = training_frame(grid, scaled[:, columns], known[:, columns])
+            for group in (
+                [columns] if self._shared and columns.size else [columns[i : i + 1] for i in range(columns.size)]
+            ):
+                frame = training_frame(grid, scaled[:, group], known[:, group])
                 fitted = fit_trees(frame, features, self._settings.trees[kind], self._settings.seed)
                 learnt: Any = fitted.models_[MEMBER]
-                models.append(KindModel(columns, fitted, learnt.booster_))
+                models.append(KindModel(group, fitted, learnt.booster_))
         self.models = tuple(models)
 
     def predict(self, history: SeriesTable, steps: int, *, ahead: Floats | None = None) -> Floats:
@@ -210,3 +223,13 @@ def fit_trees(frame: pd.DataFrame, features: FeatureSet, shape: TreeShape, seed:
     fitted = MLForecast(models={MEMBER: trees}, freq=f"{features.step_s}s", num_threads=1, **features.for_mlforecast())
     fitted.fit(frame, static_features=[], weight_col="weight")
     return fitted
+
+
+def global_trees(context: ModelContext) -> TreeForecaster:
+    """Return the model that learns from all series of a kind."""
+    return TreeForecaster(context.profiles, context.clock, context.settings)
+
+
+def own_trees(context: ModelContext) -> TreeForecaster:
+    """Return the model that learns every series by itself."""
+    return TreeForecaster(context.profiles, context.clock, context.settings, shared=False)

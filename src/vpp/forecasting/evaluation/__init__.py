@@ -1,0 +1,1 @@
+"""Evaluation: what models would have said at past moments, beside what happened, and how sure the difference is."""

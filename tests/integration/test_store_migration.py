@@ -13,7 +13,7 @@ import pytest
 
 from vpp.store.schema import migrations, schema_version, upgrade
 
-REBUILD = """
+REBUILD = f"""
 CREATE TABLE rebuilt (
     series_id INTEGER NOT NULL REFERENCES series (id), time_s INTEGER NOT NULL, arrived_s INTEGER NOT NULL,
     revision INTEGER NOT NULL, issued_s INTEGER NOT NULL, value REAL NOT NULL, quality INTEGER NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE rebuilt (
 INSERT INTO rebuilt SELECT * FROM readings;
 DROP TABLE readings;
 ALTER TABLE rebuilt RENAME TO readings;
-PRAGMA user_version = 4;
+PRAGMA user_version = {len(migrations()) + 1};
 """
 MIGRATOR = f"""
 import sqlite3, sys

@@ -205,6 +205,24 @@ def test_planted_unit_slips_are_found(data: Path) -> None:
     assert _report("whole channel in MW (/ 1000)", small) > 0.97
 
 
+def test_planted_spikes_are_found_and_nothing_else_is_taken_for_one(data: Path) -> None:
+    random = np.random.default_rng(4)
+    hits = []
+    for case, index, _ in _clean_channels(data):
+        values = case[1].value[:, index]
+        size = np.abs(values[np.isfinite(values)])
+        at = random.choice(np.flatnonzero(np.isfinite(values)), 5, replace=False)
+        spiked = values.copy()
+        spiked[at] = (-1.0 if np.nanmean(values) < 0.0 else 1.0) * 6.0 * np.quantile(size[size > 0.0], 0.99)
+        flags = flag(SeriesTable(case[1].grid, (case[1].keys[index],), spiked[:, None]), case[0])[:, 0]
+        # A spike in the dark also spoils the window's shape, which is another flag.
+        high = flags & int(Quality.OUT_OF_RANGE | Quality.UNIT_SUSPECT)
+        hits.extend((high[at] > 0).tolist())
+        assert np.count_nonzero(high) == np.count_nonzero(high[at])
+    assert _report("lone spike (6 x the 99th percentile)", hits) == 1.0
+    print(f"{len(hits) // 5} clean channels")
+
+
 def test_planted_stuck_values_are_found(data: Path) -> None:
     random = np.random.default_rng(2)
     hits: dict[str, list[bool]] = {}

@@ -33,11 +33,16 @@ def up(
         Path | None,
         typer.Option(help="Folder watched for CSV and Parquet files; by default inbox beside the plant file."),
     ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Run on a simulated world of four weeks; no measurements are needed.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")] = 0,
 ) -> None:
     """Run a plant: forecast, plan, dispatch, and show it on a page.
 
     A built-in plant replays its recorded past as live telemetry. Your own plant runs on the clock, fed by readings
-    posted to the API or dropped into the inbox; with --speed or --from it replays the history its file names.
+    posted to the API or dropped into the inbox; with --speed or --from it replays the history its file names, with
+    --simulated a simulated one.
     """
     from vpp.api.app import create_app, page_link
     from vpp.api.auth import new_token
@@ -47,10 +52,10 @@ def up(
     from vpp.runtime.view import PlantView
 
     config = load_valid(plant)
-    replays = plant in BUILTIN_PLANTS or speed is not None or start is not None
+    replays = plant in BUILTIN_PLANTS or speed is not None or start is not None or simulated
     with tempfile.TemporaryDirectory(prefix="vpp-") as scratch:
         kept = _open(store, config, Path(scratch) if replays else None)
-        live = _begin(config, kept, replays=replays, speed=speed, start=start)
+        live = _begin(config, kept, replays=replays, speed=speed, start=start, seed=seed if simulated else None)
         if not replays:
             folder = inbox or (config.path.parent if config.path else Path()) / "inbox"
             Inbox(folder, live).watch()
@@ -66,19 +71,28 @@ def up(
 
 def _open(url: str | None, config: VPPConfig, scratch: Path | None) -> Store:
     from vpp.runtime.build import open_store
+    from vpp.runtime.workplace import home_of, store_url
 
     if url is not None:
         return open_store(url)
     if scratch is not None:
         return open_store(f"sqlite:///{scratch / 'replay.db'}")
-    base = config.path.parent.resolve() if config.path else Path.cwd()
-    return open_store(f"sqlite:///{base / (config.plant.id + '.db')}")
+    return open_store(store_url(config, home_of(config, builtin=False)))
 
 
-def _begin(config: VPPConfig, store: Store, *, replays: bool, speed: float | None, start: str | None) -> LivePlant:
+def _begin(
+    config: VPPConfig, store: Store, *, replays: bool, speed: float | None, start: str | None, seed: int | None
+) -> LivePlant:
     from vpp.runtime.live import start_live, start_replay
 
     try:
+        if seed is not None:
+            from vpp.runtime.simulation_live import start_simulated
+
+            begin = optional_time(start, field="--from")
+            return start_simulated(
+                config, store, speed=DEFAULT_SPEED if speed is None else speed, start=begin, seed=seed
+            )
         if replays:
             return start_replay(
                 config,
@@ -86,7 +100,9 @@ def _begin(config: VPPConfig, store: Store, *, replays: bool, speed: float | Non
                 speed=DEFAULT_SPEED if speed is None else speed,
                 start=optional_time(start, field="--from"),
             )
-        return start_live(config, store)
+        from vpp.runtime.workplace import home_of, models_folder
+
+        return start_live(config, store, models=models_folder(config, home_of(config, builtin=False)))
     except VppError:
         store.close()
         raise

@@ -11,7 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpp.core.errors import SeriesMismatchError, UnknownNameError
-from vpp.core.messages import Ack, Award, Command, Event, Forecast, Offer, Readings, Schedule, SeriesKey
+from vpp.core.messages import (
+    ROLLING,
+    Ack,
+    Award,
+    Champion,
+    Command,
+    Event,
+    Forecast,
+    ForecastScore,
+    Offer,
+    Readings,
+    Schedule,
+    SeriesKey,
+)
 from vpp.core.time import TimeGrid
 
 Floats = NDArray[np.float64]
@@ -155,12 +168,46 @@ class Store(Protocol):
         """Return the first and last step start of a plant's readings; None when there is none."""
         ...
 
-    def write_forecasts(self, forecasts: Sequence[Forecast]) -> None:
-        """Keep forecasts with their quantiles."""
+    def write_forecasts(self, forecasts: Sequence[Forecast], *, product: str = ROLLING) -> None:
+        """Keep forecasts with their quantiles, as one product: those that serve, or others beside them."""
         ...
 
-    def forecasts(self, plant: str, *, issued_by: datetime | None = None) -> list[Forecast]:
+    def forecasts(self, plant: str, *, issued_by: datetime | None = None, product: str = ROLLING) -> list[Forecast]:
         """Return the newest forecast of every series issued no later than ``issued_by``, by source and metric."""
+        ...
+
+    def issued(
+        self,
+        plant: str,
+        key: SeriesKey,
+        start: datetime,
+        end: datetime,
+        *,
+        product: str = ROLLING,
+        model: str | None = None,
+    ) -> list[Forecast]:
+        """Return the forecasts of one series issued in ``[start, end)``, oldest first, of one model or of all."""
+        ...
+
+    def write_scores(self, scores: Sequence[ForecastScore]) -> None:
+        """Keep scores; another of the same series, model, product and issue replaces the one before."""
+        ...
+
+    def scores(
+        self, plant: str, key: SeriesKey, start: datetime, end: datetime, *, product: str = ROLLING
+    ) -> list[ForecastScore]:
+        """Return the scores of one series' forecasts issued in ``[start, end)``, by issue then model."""
+        ...
+
+    def write_champions(self, champions: Sequence[Champion]) -> None:
+        """Keep which model serves each series."""
+        ...
+
+    def champions(self, plant: str, *, decided_by: datetime | None = None) -> list[Champion]:
+        """Return the newest champion of every series decided no later than ``decided_by``, by source and metric.
+
+        Of one moment, the last written.
+        """
         ...
 
     def write_schedule(self, schedule: Schedule) -> None:

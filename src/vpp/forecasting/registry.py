@@ -135,7 +135,7 @@ BUILT_IN: tuple[ModelSpec, ...] = (
     ModelSpec(
         name="ets",
         about="exponential smoothing, its form chosen by AICc",
-        needs=ModelNeeds(history_days=3, cost="moderate", extra="statistical"),
+        needs=ModelNeeds(history_days=3, cost="heavy", extra="statistical"),
         factory=f"{_HERE}.statistical:AutoEts",
         library="statsforecast",
     ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,12 +21,15 @@ from vpp.core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from vpp.optimization.problem import PlanProblem
 from vpp.runtime.bidding import BiddingService
 from vpp.runtime.dispatching import DispatchService
-from vpp.runtime.forecasts import ForecastService, ForecastSource
+from vpp.runtime.forecasts import ForecastService, ForecastSource, Pipeline
 from vpp.runtime.ingest import IngestService
 from vpp.runtime.loop import PlantLoop, Tick
 from vpp.runtime.planning import PlanningService, ProblemBuilder
 from vpp.runtime.prices import PriceBook
 from vpp.runtime.setup import Setup
+
+if TYPE_CHECKING:
+    from vpp.forecasting.kinds import SeriesProfile
 
 HISTORY_S = 30 * 7 * SECONDS_PER_DAY
 """Longest past a forecast is made from: 26 weeks to learn and 4 to calibrate."""
@@ -89,10 +93,9 @@ def price_book(setup: Setup, store: Store) -> PriceBook:
     )
 
 
-def forecast_service(setup: Setup, store: Store, *, needs_spot: bool) -> ForecastService:
-    """Return the forecasts of everything that is not controlled, and of the spot price where prices follow it."""
+def profiles_of(setup: Setup, *, needs_spot: bool) -> tuple[SeriesProfile, ...]:
+    """Return what is forecast: everything that is not controlled, and the spot price where prices follow it."""
     from vpp.forecasting.kinds import SeriesProfile
-    from vpp.forecasting.pipeline import ForecastPipeline
 
     profiles = []
     for asset in setup.uncontrolled:
@@ -104,11 +107,24 @@ def forecast_service(setup: Setup, store: Store, *, needs_spot: bool) -> Forecas
             profiles.append(SeriesProfile.load(asset.id, peak_kw=asset.peak_kw))
     if needs_spot:
         profiles.append(SeriesProfile.price())
+    return tuple(profiles)
+
+
+def forecast_service(setup: Setup, store: Store, *, needs_spot: bool, models: Path | None = None) -> ForecastService:
+    """Return the forecasts of a plant: by the champions kept in ``models``, else by the combination."""
+    from vpp.forecasting.pipeline import ForecastPipeline
+
+    profiles = profiles_of(setup, needs_spot=needs_spot)
+    pipeline: Pipeline = ForecastPipeline(profiles, timezone=setup.timezone, plant=setup.plant.id)
+    if models is not None:
+        from vpp.runtime.serving import ChampionPipeline
+
+        pipeline = ChampionPipeline(setup, store, profiles, models)
     ahead_s = setup.horizon_s + setup.forecast_every_s + (_MARGIN_S if setup.sells_day_ahead else 0)
     return ForecastService(
         setup,
         store,
-        ForecastPipeline(tuple(profiles), timezone=setup.timezone, plant=setup.plant.id),
+        pipeline,
         keys=tuple(profile.key for profile in profiles),
         history_s=HISTORY_S,
         steps=-(-ahead_s // setup.resolution_s),

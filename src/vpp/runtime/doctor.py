@@ -20,6 +20,7 @@ REQUIRED = {
     "scikit-learn": "the linear models among the forecasters",
     "holidays": "public holidays in forecasts",
     "mlflow-skinny": "the record of every training",
+    "sqlalchemy": "the database behind that record",
     "pvlib": "the sun and photovoltaics in simulations",
     "windpowerlib": "power curves of wind turbines in simulations",
     "rainflow": "battery cycles in simulations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,6 +16,41 @@ from vpp.runtime.setup import Setup
 
 UNMEASURED = "no_data"
 """Flag of a forecast of what was never measured."""
+OVERDUE = "overdue"
+"""Flag of a forecast that should have been replaced long ago; nothing is planned on it."""
+MOST_CADENCES = 2
+"""A forecast older than so many of its cadences is overdue: the run that was to replace it failed twice."""
+
+
+def is_overdue(forecast: Forecast, now: datetime, every_s: int) -> bool:
+    """Return whether a forecast was issued more than two cadences before ``now``."""
+    return now - forecast.issued_at > MOST_CADENCES * timedelta(seconds=every_s)
+
+
+def with_age(forecast: Forecast, now: datetime, every_s: int) -> Forecast:
+    """Return a forecast, flagged when it is overdue."""
+    if not is_overdue(forecast, now, every_s) or OVERDUE in forecast.flags:
+        return forecast
+    return replace(forecast, flags=(*forecast.flags, OVERDUE))
+
+
+def known_history(setup: Setup, store: Store, keys: tuple[SeriesKey, ...], now: datetime, span_s: int) -> SeriesTable:
+    """Return the measurements up to ``now``, as known then, without the empty time before the first."""
+    resolution_s = setup.resolution_s
+    end = floor_time(now, resolution_s)
+    grid = TimeGrid(end - timedelta(seconds=span_s), resolution_s, span_s // resolution_s)
+    table = store.series(setup.plant.id, keys, grid, known_at=now)
+    known = np.flatnonzero(np.isfinite(table.value).any(axis=1))
+    first = int(known[0]) if known.size else grid.count
+    return SeriesTable(grid.part(first, grid.count), table.keys, table.value[first:])
+
+
+def published_ahead(
+    setup: Setup, store: Store, keys: tuple[SeriesKey, ...], grid: TimeGrid, now: datetime
+) -> SeriesTable | None:
+    """Return the prices published for the steps of a grid, or None where no price is forecast."""
+    market = tuple(key for key in keys if key.source == MARKET)
+    return store.series(setup.plant.id, market, grid, known_at=now) if market else None
 
 
 class Pipeline(Protocol):
@@ -94,7 +130,9 @@ class ForecastService:
         if self._next_fit is None or now >= self._next_fit:
             self._pipeline.fit(history)
             self._next_fit = now + timedelta(seconds=self._setup.refit_every_s)
-        forecasts = self._pipeline.predict(history, self._steps, ahead=self._published(history.grid.end, now))
+        steps = TimeGrid(history.grid.end, self._setup.resolution_s, self._steps)
+        ahead = published_ahead(self._setup, self._store, self._keys, steps, now)
+        forecasts = self._pipeline.predict(history, self._steps, ahead=ahead)
         self._next_issue = now + timedelta(seconds=self._setup.forecast_every_s)
         if any(UNMEASURED in forecast.flags for forecast in forecasts):
             # the first measurement is not kept waiting for the cadence
@@ -103,23 +141,9 @@ class ForecastService:
         self._store.write_forecasts(forecasts)
         return forecasts
 
-    def _published(self, start: datetime, now: datetime) -> SeriesTable | None:
-        """Return the prices published for the steps ahead, or None where no price is forecast."""
-        market = tuple(key for key in self._keys if key.source == MARKET)
-        if not market:
-            return None
-        grid = TimeGrid(start, self._setup.resolution_s, self._steps)
-        return self._store.series(self._setup.plant.id, market, grid, known_at=now)
-
     def history(self, now: datetime) -> SeriesTable:
         """Return the measurements up to ``now``, as known then, without the empty time before the first."""
-        resolution_s = self._setup.resolution_s
-        end = floor_time(now, resolution_s)
-        grid = TimeGrid(end - timedelta(seconds=self._history_s), resolution_s, self._history_s // resolution_s)
-        table = self._store.series(self._setup.plant.id, self._keys, grid, known_at=now)
-        known = np.flatnonzero(np.isfinite(table.value).any(axis=1))
-        first = int(known[0]) if known.size else grid.count
-        return SeriesTable(grid.part(first, grid.count), table.keys, table.value[first:])
+        return known_history(self._setup, self._store, self._keys, now, self._history_s)
 
 
 class StoredForecasts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from vpp.config import VPPConfig
 from vpp.core.errors import InvalidInputError
@@ -109,6 +110,7 @@ def start_replay(
     speed: float = REPLAY_SPEED,
     start: datetime | None = None,
     table: SeriesTable | None = None,
+    device: Device | None = None,
 ) -> LivePlant:
     """Return a plant whose recorded past is replayed as live telemetry, with simulated batteries; not begun yet.
 
@@ -122,6 +124,10 @@ def start_replay(
         Seconds of data per second of wall, above 0.
     start : datetime, optional
         Where the replay begins; by default 14 days into the data.
+    table : SeriesTable, optional
+        What is replayed, instead of the history the file names.
+    device : Device, optional
+        The plant itself, in place of its recordings; they still tell the past and the prices.
 
     Raises
     ------
@@ -141,7 +147,8 @@ def start_replay(
     grid = TimeGrid.between(begin, data.grid.end, setup.resolution_s)
     power, market = power_table(setup, data), market_table(data)
     first = power.grid.index(begin)
-    devices: list[Device] = [ReplayedPlant(setup.plant, SeriesTable(grid, power.keys, power.value[first:]))]
+    plant = device or ReplayedPlant(setup.plant, SeriesTable(grid, power.keys, power.value[first:]))
+    devices: list[Device] = [plant]
     auction: Market | None = None
     if market.keys:
         devices.append(ReplayedFeed(setup.plant.id, market, setup.calendar.known_until))
@@ -151,11 +158,15 @@ def start_replay(
     return _live(setup, store, devices, clock, market=auction, start=begin, end=data.grid.end, speed=speed)
 
 
-def start_live(config: VPPConfig, store: Store) -> LivePlant:
-    """Return a user's own plant on the wall clock, fed by posted or dropped readings; not begun yet."""
+def start_live(config: VPPConfig, store: Store, *, models: Path | None = None) -> LivePlant:
+    """Return a user's own plant on the wall clock, fed by posted or dropped readings; not begun yet.
+
+    ``models`` is the folder where `vpp train` keeps what serves; without champions the combination learns here.
+    """
     setup = setup_of(config)
     clock = WallClock()
-    return _live(setup, store, [], clock, market=None, start=floor_time(clock.now(), setup.resolution_s))
+    start = floor_time(clock.now(), setup.resolution_s)
+    return _live(setup, store, [], clock, market=None, start=start, models=models)
 
 
 def _live(
@@ -168,6 +179,7 @@ def _live(
     start: datetime,
     end: datetime | None = None,
     speed: float | None = None,
+    models: Path | None = None,
 ) -> LivePlant:
     hub = Hub()
     stopping = threading.Event()
@@ -188,7 +200,7 @@ def _live(
         store,
         devices,
         planner=planner_of(setup.strategy, solver_timeout_s=setup.solver_timeout_s),
-        forecasts=forecast_service(setup, store, needs_spot=prices.needs_spot),
+        forecasts=forecast_service(setup, store, needs_spot=prices.needs_spot, models=models),
         market=market,
         follow_meter=setup.strategy != "no_battery",
         on_tick=ticked,

@@ -20,7 +20,7 @@ from vpp.core.series import align
 from vpp.core.time import TimeGrid
 from vpp.core.units import SECONDS_PER_DAY
 from vpp.optimization.problem import PlanProblem
-from vpp.runtime.forecasts import UNMEASURED
+from vpp.runtime.forecasts import UNMEASURED, is_overdue
 from vpp.runtime.prices import SPOT, PriceBook, PriceView
 from vpp.runtime.setup import Setup
 
@@ -66,8 +66,14 @@ class ProblemBuilder:
         Raises
         ------
         MissingDataError
-            When a forecast or a price is missing.
+            When a forecast or a price is missing, or a forecast is overdue.
         """
+        for forecast in forecasts.values():
+            if is_overdue(forecast, now, max(self._setup.forecast_every_s, self._setup.resolution_s)):
+                raise MissingDataError(
+                    f"the forecast of {forecast.key} was issued at {forecast.issued_at.isoformat()}, more than two "
+                    f"cadences before {now.isoformat()}; nothing is planned on it until a new one is issued"
+                )
         powers = np.column_stack(
             [self._forecast_kw(forecasts, key, grid) for key in self._setup.power_keys] or [np.empty((grid.count, 0))]
         )

@@ -19,6 +19,7 @@ from vpp.runtime.documents import (
     schedule_document,
     table_document,
 )
+from vpp.runtime.forecasts import with_age
 from vpp.runtime.hub import Subscription
 from vpp.runtime.live import LivePlant
 from vpp.runtime.posted import readings_of
@@ -127,7 +128,9 @@ class PlantView:
 
     def forecasts(self) -> list[dict[str, Any]]:
         """Return the newest forecast of every series."""
-        return [forecast_document(forecast) for forecast in self._live.assembly.loop.forecasts.latest.values()]
+        every_s = max(self._setup.forecast_every_s, self._setup.resolution_s)
+        latest = self._live.assembly.loop.forecasts.latest.values()
+        return [forecast_document(with_age(forecast, self.now, every_s)) for forecast in latest]
 
     def schedule(self) -> dict[str, Any] | None:
         """Return the schedule in force; None before the first plan."""

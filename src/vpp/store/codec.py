@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpp.core.errors import InvalidInputError, StoreError
-from vpp.core.messages import Ack, Command, Conflict, PlanStatus, Schedule
+from vpp.core.messages import Ack, Command, Conflict, ForecastScore, PlanStatus, Schedule
 from vpp.core.time import TimeGrid, require_aware
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +67,21 @@ def check_ack(ack: Ack) -> None:
     """
     require_aware(ack.at, field="ack.at")
     _require_finite(ack.power_kw, field="ack.power_kw")
+
+
+def check_score(score: ForecastScore) -> None:
+    """Refuse a score that no store could give back as it was.
+
+    Raises
+    ------
+    InvalidInputError
+        When its time has no zone or a score is not finite.
+    """
+    require_aware(score.issued_at, field="score.issued_at")
+    for field in ("mae", "pinball", "coverage_80"):
+        value = getattr(score, field)
+        if value is not None and not isfinite(value):
+            raise InvalidInputError(f"score.{field}", value, "a finite number; None where it is not known")
 
 
 def encode_fields(facts: Mapping[str, Any]) -> str:

@@ -10,10 +10,22 @@ from datetime import datetime
 import numpy as np
 
 from vpp.core.errors import ClosedError, InvalidInputError
-from vpp.core.messages import Ack, Award, Command, Event, Forecast, Readings, Schedule, SeriesKey
+from vpp.core.messages import (
+    ROLLING,
+    Ack,
+    Award,
+    Champion,
+    Command,
+    Event,
+    Forecast,
+    ForecastScore,
+    Readings,
+    Schedule,
+    SeriesKey,
+)
 from vpp.core.ports import SeriesTable
 from vpp.core.time import TimeGrid, epoch_s, from_epoch_s, require_aware
-from vpp.store.codec import check_ack, check_command, decode_fields, encode_fields
+from vpp.store.codec import check_ack, check_command, check_score, decode_fields, encode_fields
 from vpp.store.columns import SeriesColumns
 from vpp.store.placing import Rows, covering, gather, known_by_s, place
 from vpp.store.timeline import Timeline
@@ -27,7 +39,9 @@ class _PlantRecord:
 
     def __init__(self, keep: int | None) -> None:
         self.series: dict[SeriesKey, SeriesColumns] = {}
-        self.forecasts: dict[SeriesKey, Timeline[Forecast]] = {}
+        self.forecasts: dict[tuple[str, SeriesKey], Timeline[Forecast]] = {}
+        self.scores: dict[tuple[str, SeriesKey], dict[tuple[datetime, str], ForecastScore]] = {}
+        self.champions: dict[SeriesKey, Timeline[Champion]] = {}
         self.schedules: Timeline[Schedule] = Timeline(keep=keep)
         self.commands: Timeline[Command] = Timeline()
         self.command_ids: dict[str, Command] = {}
@@ -173,22 +187,79 @@ class MemoryStore:
             first, last = min(int(time_s[0]) for time_s in times), max(int(time_s[-1]) for time_s in times)
         return from_epoch_s(first), from_epoch_s(last)
 
-    def write_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    def write_forecasts(self, forecasts: Sequence[Forecast], *, product: str = ROLLING) -> None:
         """Keep forecasts with their quantiles."""
         stamped = [(require_aware(forecast.issued_at, field="forecast.issued_at"), forecast) for forecast in forecasts]
         with self._lock:
             self._refuse_closed()
             for issued_at, forecast in stamped:
                 record = self._record(forecast.plant)
-                record.forecasts.setdefault(forecast.key, Timeline(keep=self._keep)).add(issued_at, forecast)
+                line = record.forecasts.setdefault((product, forecast.key), Timeline(keep=self._keep))
+                line.add(issued_at, forecast)
 
-    def forecasts(self, plant: str, *, issued_by: datetime | None = None) -> list[Forecast]:
+    def forecasts(self, plant: str, *, issued_by: datetime | None = None, product: str = ROLLING) -> list[Forecast]:
         """Return the newest forecast of every series that was issued no later than ``issued_by``."""
         by = None if issued_by is None else require_aware(issued_by, field="issued_by")
         with self._lock:
             of_plant = self._seen(plant).forecasts
-            newest = [of_plant[key].newest(by=by) for key in sorted(of_plant, key=_name)]
+            keys = sorted((key for kept, key in of_plant if kept == product), key=_name)
+            newest = [of_plant[product, key].newest(by=by) for key in keys]
         return [forecast for forecast in newest if forecast is not None]
+
+    def issued(
+        self,
+        plant: str,
+        key: SeriesKey,
+        start: datetime,
+        end: datetime,
+        *,
+        product: str = ROLLING,
+        model: str | None = None,
+    ) -> list[Forecast]:
+        """Return the forecasts of one series issued in ``[start, end)``, oldest first."""
+        span = _aware(start, end)
+        with self._lock:
+            line = self._seen(plant).forecasts.get((product, key))
+            found = [] if line is None else line.between(*span)
+        return [forecast for forecast in found if model is None or forecast.model == model]
+
+    def write_scores(self, scores: Sequence[ForecastScore]) -> None:
+        """Keep scores; another of the same series, model, product and issue replaces the one before."""
+        for score in scores:
+            check_score(score)
+        with self._lock:
+            self._refuse_closed()
+            for score in scores:
+                kept = self._record(score.plant).scores.setdefault((score.product, score.key), {})
+                kept[require_aware(score.issued_at), score.model] = score
+
+    def scores(
+        self, plant: str, key: SeriesKey, start: datetime, end: datetime, *, product: str = ROLLING
+    ) -> list[ForecastScore]:
+        """Return the scores of one series' forecasts issued in ``[start, end)``, by issue then model."""
+        first, stop = _aware(start, end)
+        with self._lock:
+            kept = self._seen(plant).scores.get((product, key), {})
+            return [kept[name] for name in sorted(kept) if first <= name[0] < stop]
+
+    def write_champions(self, champions: Sequence[Champion]) -> None:
+        """Keep which model serves each series."""
+        stamped = [
+            (require_aware(champion.decided_at, field="champion.decided_at"), champion) for champion in champions
+        ]
+        with self._lock:
+            self._refuse_closed()
+            for decided_at, champion in stamped:
+                record = self._record(champion.plant)
+                record.champions.setdefault(champion.key, Timeline(keep=self._keep)).add(decided_at, champion)
+
+    def champions(self, plant: str, *, decided_by: datetime | None = None) -> list[Champion]:
+        """Return the newest champion of every series decided no later than ``decided_by``."""
+        by = None if decided_by is None else require_aware(decided_by, field="decided_by")
+        with self._lock:
+            of_plant = self._seen(plant).champions
+            newest = [of_plant[key].newest(by=by) for key in sorted(of_plant, key=_name)]
+        return [champion for champion in newest if champion is not None]
 
     def write_schedule(self, schedule: Schedule) -> None:
         """Keep a schedule with its reasons."""

@@ -5,19 +5,50 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from vpp.core.messages import Ack, AckStatus, Award, Command, Event, Forecast, SeriesKey, Severity
+from vpp.core.messages import (
+    Ack,
+    AckStatus,
+    Award,
+    Champion,
+    Command,
+    Event,
+    Forecast,
+    ForecastScore,
+    SeriesKey,
+    Severity,
+)
 from vpp.core.time import TimeGrid
 from vpp.store.codec import decode_fields, encode_fields, from_us, pack, to_us, unpack
 
 Row = tuple[Any, ...]
 
 INSERT_FORECAST = """
-INSERT INTO forecasts (series_id, issued_us, start_us, resolution_s, steps, model, levels, flags, columns)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO forecasts (series_id, product, issued_us, start_us, resolution_s, steps, model, levels, flags, columns)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 NEWEST_FORECAST = """
 SELECT issued_us, start_us, resolution_s, steps, model, levels, flags, columns FROM forecasts
-WHERE series_id = ? AND issued_us <= ? ORDER BY issued_us DESC, id DESC LIMIT 1
+WHERE series_id = ? AND product = ? AND issued_us <= ? ORDER BY issued_us DESC, id DESC LIMIT 1
+"""
+ISSUED_FORECASTS = """
+SELECT issued_us, start_us, resolution_s, steps, model, levels, flags, columns FROM forecasts
+WHERE series_id = ?1 AND product = ?2 AND issued_us >= ?3 AND issued_us < ?4 AND (?5 IS NULL OR model = ?5)
+ORDER BY issued_us, id
+"""
+INSERT_SCORE = """
+INSERT OR REPLACE INTO scores (series_id, product, issued_us, model, hours, mae, pinball, coverage_80)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SCORES = """
+SELECT issued_us, model, hours, mae, pinball, coverage_80 FROM scores
+WHERE series_id = ? AND product = ? AND issued_us >= ? AND issued_us < ? ORDER BY issued_us, model
+"""
+INSERT_CHAMPION = """
+INSERT INTO champions (series_id, decided_us, model, trained_us, run, artefact, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+NEWEST_CHAMPION = """
+SELECT decided_us, model, trained_us, run, artefact, reason FROM champions
+WHERE series_id = ? AND decided_us <= ? ORDER BY decided_us DESC, id DESC LIMIT 1
 """
 INSERT_COMMAND = """
 INSERT INTO commands
@@ -59,7 +90,7 @@ SELECT at_us, kind, severity, message, fields FROM events WHERE plant = ? ORDER 
 
 
 def forecast_row(forecast: Forecast) -> Row:
-    """Return the columns of ``INSERT_FORECAST`` behind the series."""
+    """Return the columns of ``INSERT_FORECAST`` behind the series and the product."""
     grid = forecast.grid
     return (
         to_us(forecast.issued_at, field="forecast.issued_at"),
@@ -88,6 +119,31 @@ def forecast_of(plant: str, key: SeriesKey, row: Row) -> Forecast:
         quantiles,
         tuple(json.loads(flags)),
     )
+
+
+def score_row(score: ForecastScore) -> Row:
+    """Return the columns of ``INSERT_SCORE`` behind the series."""
+    issued_us = to_us(score.issued_at, field="score.issued_at")
+    return (score.product, issued_us, score.model, score.hours, score.mae, score.pinball, score.coverage_80)
+
+
+def score_of(plant: str, key: SeriesKey, product: str, row: Row) -> ForecastScore:
+    """Return the score of a row of ``SCORES``."""
+    issued_us, model, *figures = row
+    return ForecastScore(plant, key, model, product, from_us(issued_us), *figures)
+
+
+def champion_row(champion: Champion) -> Row:
+    """Return the columns of ``INSERT_CHAMPION`` behind the series."""
+    decided_us = to_us(champion.decided_at, field="champion.decided_at")
+    trained_us = to_us(champion.trained_at, field="champion.trained_at")
+    return (decided_us, champion.model, trained_us, champion.run, champion.artefact, champion.reason)
+
+
+def champion_of(plant: str, key: SeriesKey, row: Row) -> Champion:
+    """Return the champion of a row of ``NEWEST_CHAMPION``."""
+    decided_us, model, trained_us, run, artefact, reason = row
+    return Champion(plant, key, model, from_us(decided_us), from_us(trained_us), run, artefact, reason)
 
 
 def command_row(command: Command) -> Row:

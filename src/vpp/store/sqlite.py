@@ -14,11 +14,23 @@ from sqlite3 import Connection
 import numpy as np
 
 from vpp.core.errors import InvalidInputError
-from vpp.core.messages import Ack, Award, Command, Event, Forecast, Readings, Schedule, SeriesKey
+from vpp.core.messages import (
+    ROLLING,
+    Ack,
+    Award,
+    Champion,
+    Command,
+    Event,
+    Forecast,
+    ForecastScore,
+    Readings,
+    Schedule,
+    SeriesKey,
+)
 from vpp.core.ports import SeriesTable
 from vpp.core.time import TimeGrid, epoch_s, from_epoch_s
 from vpp.store import rows as columns
-from vpp.store.codec import check_ack, check_command, decode_schedule, encode_schedule, to_us
+from vpp.store.codec import check_ack, check_command, check_score, decode_schedule, encode_schedule, to_us
 from vpp.store.connection import DEFAULT_CHECKPOINT_BYTES, Database
 from vpp.store.placing import FOREVER_S, Rows, covering, gather, known_by_s, place, winners
 
@@ -179,27 +191,69 @@ class SqliteStore:
                     first_s, last_s = min(first_s, first[0]), max(last_s, last[0])
         return None if first_s == FOREVER_S else (from_epoch_s(first_s), from_epoch_s(last_s))
 
-    def write_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+    def write_forecasts(self, forecasts: Sequence[Forecast], *, product: str = ROLLING) -> None:
         """Keep forecasts with their quantiles."""
-        rows = [columns.forecast_row(forecast) for forecast in forecasts]
-        if not rows:
-            return
-        known: dict[tuple[str, SeriesKey], int] = {}
-        with self._database.write() as connection:
-            for forecast, row in zip(forecasts, rows, strict=True):
-                ids = self._new_series_ids(connection, forecast.plant, (forecast.key,))
-                known[forecast.plant, forecast.key] = ids[forecast.key]
-                connection.execute(columns.INSERT_FORECAST, (ids[forecast.key], *row))
-        self._series_ids.update(known)
+        rows = [(f.plant, f.key, (product, *columns.forecast_row(f))) for f in forecasts]
+        self._insert_of_series(columns.INSERT_FORECAST, rows)
 
-    def forecasts(self, plant: str, *, issued_by: datetime | None = None) -> list[Forecast]:
+    def forecasts(self, plant: str, *, issued_by: datetime | None = None, product: str = ROLLING) -> list[Forecast]:
         """Return the newest forecast of every series that was issued no later than ``issued_by``."""
         found: list[Forecast] = []
         with self._database.read() as connection:
             for number, key in _series_of(connection, plant):
-                row = connection.execute(columns.NEWEST_FORECAST, (number, _by_us(issued_by))).fetchone()
+                row = connection.execute(columns.NEWEST_FORECAST, (number, product, _by_us(issued_by))).fetchone()
                 if row is not None:
                     found.append(columns.forecast_of(plant, key, row))
+        return found
+
+    def issued(
+        self,
+        plant: str,
+        key: SeriesKey,
+        start: datetime,
+        end: datetime,
+        *,
+        product: str = ROLLING,
+        model: str | None = None,
+    ) -> list[Forecast]:
+        """Return the forecasts of one series issued in ``[start, end)``, oldest first."""
+        span_us = (to_us(start, field="start"), to_us(end, field="end"))
+        with self._database.read() as connection:
+            number = self._series_id(connection, plant, key)
+            rows = connection.execute(columns.ISSUED_FORECASTS, (number, product, *span_us, model)).fetchall()
+        return [columns.forecast_of(plant, key, row) for row in rows]
+
+    def write_scores(self, scores: Sequence[ForecastScore]) -> None:
+        """Keep scores; another of the same series, model, product and issue replaces the one before."""
+        for score in scores:
+            check_score(score)
+        rows = [(score.plant, score.key, columns.score_row(score)) for score in scores]
+        self._insert_of_series(columns.INSERT_SCORE, rows)
+
+    def scores(
+        self, plant: str, key: SeriesKey, start: datetime, end: datetime, *, product: str = ROLLING
+    ) -> list[ForecastScore]:
+        """Return the scores of one series' forecasts issued in ``[start, end)``, by issue then model."""
+        span_us = (to_us(start, field="start"), to_us(end, field="end"))
+        with self._database.read() as connection:
+            number = self._series_id(connection, plant, key)
+            rows = connection.execute(columns.SCORES, (number, product, *span_us)).fetchall()
+        return [columns.score_of(plant, key, product, row) for row in rows]
+
+    def write_champions(self, champions: Sequence[Champion]) -> None:
+        """Keep which model serves each series."""
+        rows = [(champion.plant, champion.key, columns.champion_row(champion)) for champion in champions]
+        self._insert_of_series(columns.INSERT_CHAMPION, rows)
+
+    def champions(self, plant: str, *, decided_by: datetime | None = None) -> list[Champion]:
+        """Return the newest champion of every series decided no later than ``decided_by``."""
+        found: list[Champion] = []
+        with self._database.read() as connection:
+            for number, key in _series_of(connection, plant):
+                by_us = FOREVER_S if decided_by is None else to_us(decided_by, field="decided_by")
+                row = connection.execute(columns.NEWEST_CHAMPION, (number, by_us)).fetchone()
+                if row is not None:
+                    found.append(columns.champion_of(plant, key, row))
         return found
 
     def write_schedule(self, schedule: Schedule) -> None:
@@ -283,6 +337,19 @@ class SqliteStore:
     def close(self) -> None:
         """Fold the log into the file and release it."""
         self._database.close()
+
+    def _insert_of_series(self, statement: str, rows: Sequence[tuple[str, SeriesKey, columns.Row]]) -> None:
+        """Insert rows that begin with the number of their series, all or none."""
+        if not rows:
+            return
+        known: dict[tuple[str, SeriesKey], int] = {}
+        with self._database.write() as connection:
+            for plant, key, row in rows:
+                if (plant, key) not in known:
+                    known[plant, key] = self._new_series_ids(connection, plant, (key,))[key]
+                connection.execute(statement, (known[plant, key], *row))
+        # Only what was committed may be remembered.
+        self._series_ids.update(known)
 
     def _series_id(self, connection: Connection, plant: str, key: SeriesKey) -> int | None:
         """Return the number of a series; None when nothing of it was ever kept."""

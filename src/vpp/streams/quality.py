@@ -17,7 +17,7 @@ from vpp.core.errors import UnknownNameError
 from vpp.core.messages import POWER_KW, SOC, Quality, SeriesKey
 from vpp.core.ports import SeriesTable
 from vpp.streams.channel import Flags, channel_of
-from vpp.streams.levels import gaps, is_reversed, out_of_range, stuck, too_small, unit_slips
+from vpp.streams.levels import gaps, is_reversed, out_of_range, spikes, stuck, too_small, unit_slips
 from vpp.streams.shape import dead, night_power, shifted, solar_load, undersized
 from vpp.streams.sun import place_of, sky_at
 
@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
 
     RANGE = "range"
     UNIT = "unit"
+    SPIKE = "spike"
     NEGATIVE = "negative"
     STUCK = "stuck"
     DEAD = "dead"
@@ -45,6 +46,7 @@ class FaultKind(StrEnum):
 _FLAG = {
     FaultKind.RANGE: Quality.OUT_OF_RANGE,
     FaultKind.UNIT: Quality.UNIT_SUSPECT,
+    FaultKind.SPIKE: Quality.OUT_OF_RANGE,
     FaultKind.NEGATIVE: Quality.OUT_OF_RANGE,
     FaultKind.STUCK: Quality.FLAT,
     FaultKind.DEAD: Quality.FLAT,
@@ -56,6 +58,7 @@ _FLAG = {
 }
 _CHECKS = (
     (FaultKind.RANGE, out_of_range, "above 1.2 times its rating"),
+    (FaultKind.SPIKE, spikes, "a lone value far above everything else the channel reaches"),
     (FaultKind.UNIT, unit_slips, "about 1000 times too large: W for kW?"),
     (FaultKind.UNIT, too_small, "never reaches 1/200 of its rating: MW for kW?"),
     (FaultKind.NEGATIVE, is_reversed, "of the wrong sign: is the channel reversed, or is it a net power?"),

@@ -20,6 +20,8 @@ from pyarrow.parquet import ParquetFile
 from vpp.core.errors import InvalidInputError, UnreadableFileError
 
 TIME = "time"
+OTHER_TIMES = ("timestamp", "datetime", "date_time", "utc", "local_time", "date")
+"""What the column of stamps is called elsewhere, the surest name first; a reader must ask for these."""
 LARGEST_FILE_BYTES = 512 * 1024 * 1024
 MOST_CELLS = 50_000_000
 """Cells a file, or the grid it spans, may have: a year of minutes in 95 columns, 0.4 GB of numbers."""
@@ -60,8 +62,15 @@ class RawColumns:
         return f"{self.name}:row {int(self.row[index])}:{column}"
 
 
-def read_columns(path: Path) -> RawColumns:
+def read_columns(path: Path, *, any_time_name: bool = False) -> RawColumns:
     """Read a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; the content decides whether it is Parquet.
+    any_time_name : bool
+        True also takes ``Time`` or one of ``OTHER_TIMES`` for the column of stamps where there is no ``time``.
 
     Raises
     ------
@@ -72,11 +81,11 @@ def read_columns(path: Path) -> RawColumns:
     """
     head = _head(path)
     if head.startswith(_PARQUET_MAGIC):
-        frame = _parquet_frame(path)
+        frame = _parquet_frame(path, any_time_name)
     elif path.suffix.lower() in (".parquet", ".pq"):
         raise UnreadableFileError(str(path), "named as Parquet, but its content is not")
     else:
-        frame = _csv_frame(path, head)
+        frame = _csv_frame(path, head, any_time_name)
     if frame.shape[0] * frame.shape[1] > MOST_CELLS:
         raise UnreadableFileError(str(path), f"more than {MOST_CELLS:,} cells; split it")
     row = np.arange(len(frame), dtype=np.int64) + 2
@@ -106,13 +115,13 @@ def _head(path: Path) -> bytes:
     return head
 
 
-def _csv_frame(path: Path, head: bytes) -> pd.DataFrame:
+def _csv_frame(path: Path, head: bytes, any_time_name: bool) -> pd.DataFrame:
     for magic, what in _OTHER_FORMATS.items():
         if head.startswith(magic):
             raise UnreadableFileError(str(path), f"it is {what}")
     if b"\0" in head:
         raise UnreadableFileError(str(path), "it holds binary data, not CSV")
-    names = _header(path)
+    names = _with_time(_header(path), any_time_name)
     try:
         with warnings.catch_warnings():
             # A row with more cells than the header is cut with no more than this warning.
@@ -154,7 +163,7 @@ def _header(path: Path) -> list[str]:
     return names
 
 
-def _parquet_frame(path: Path) -> pd.DataFrame:
+def _parquet_frame(path: Path, any_time_name: bool) -> pd.DataFrame:
     try:
         with ParquetFile(path) as file:
             shape = file.metadata
@@ -162,12 +171,22 @@ def _parquet_frame(path: Path) -> pd.DataFrame:
                 raise UnreadableFileError(str(path), f"more than {MOST_CELLS:,} cells; split it")
             table = file.read()
         _require_unique(table.column_names, path.name)
+        table = table.rename_columns(_with_time(table.column_names, any_time_name))
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (UnreadableFileError, InvalidInputError):
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError) as fault:
         raise UnreadableFileError(str(path), f"it cannot be read as Parquet: {fault}") from fault
     return frame
+
+
+def _with_time(names: list[str], any_time_name: bool) -> list[str]:
+    """Return the names with that of the stamps brought to ``time``, where that was asked for and there is none."""
+    if TIME in names or not any_time_name:
+        return names
+    lowered = [name.lower() for name in names]
+    found = next((name for name in (TIME, *OTHER_TIMES) if lowered.count(name) == 1), None)
+    return [TIME if name.lower() == found else name for name in names]
 
 
 def _require_unique(names: list[str], file_name: str) -> None:

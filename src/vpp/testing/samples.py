@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from vpp.core.messages import (
+    MEMBER,
+    ROLLING,
     Ack,
     AckStatus,
     Award,
+    Champion,
     Command,
     Conflict,
     Event,
     Forecast,
+    ForecastScore,
     PlanStatus,
     Quality,
     Reading,
@@ -65,6 +69,26 @@ def forecasts() -> list[Forecast]:
         PLANT, SeriesKey("market", "price_per_kwh"), START - timedelta(microseconds=1), grid, value, "naive"
     )
     return [old, new, other]
+
+
+def scores() -> list[ForecastScore]:
+    """Return scores of one series by issue then model: two products, one without quantiles."""
+    key = SeriesKey("home01", "power_kw")
+    return [
+        ForecastScore(PLANT, key, "median", ROLLING, START, 30, 0.1 + 0.2, 1 / 3, 0.8),
+        ForecastScore(PLANT, key, "median", ROLLING, START + timedelta(microseconds=1), 29, 1e-300),
+        ForecastScore(PLANT, key, "theta", MEMBER, START, 30, 0.5),
+    ]
+
+
+def champions() -> list[Champion]:
+    """Return two champions of one series, an hour apart, and one of another."""
+    home, market = SeriesKey("home01", "power_kw"), SeriesKey("market", "price_per_kwh")
+    return [
+        Champion(PLANT, home, "median", START, START - HOUR, "run-1", "", ODD_WORDS),
+        Champion(PLANT, home, "theta", START + HOUR, START, "run-1", "a.model", "better by 5 %"),
+        Champion(PLANT, market, "median", START - timedelta(microseconds=1), START - HOUR, "run-1", "b.model", "first"),
+    ]
 
 
 def schedule() -> Schedule:

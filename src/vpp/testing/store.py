@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpp.core.errors import InvalidInputError, VppError
-from vpp.core.messages import Readings, SeriesKey
+from vpp.core.messages import DAY_AHEAD, MEMBER, Readings, SeriesKey
 from vpp.core.ports import Store
 from vpp.core.time import TimeGrid
 from vpp.testing import samples
@@ -78,6 +78,8 @@ def empty_plant_is_empty(store: Store) -> None:
     expect(store.latest(PLANT), None, "latest of an empty plant")
     expect(store.span(PLANT), None, "span of an empty plant")
     expect(store.forecasts(PLANT), [], "forecasts of an empty plant")
+    expect(store.champions(PLANT), [], "champions of an empty plant")
+    expect(store.scores(PLANT, KEYS[0], START, grid.end), [], "scores of an empty plant")
     expect(store.schedule(PLANT), None, "schedule of an empty plant")
     expect(store.commands(PLANT, START, grid.end), [], "commands of an empty plant")
     expect(store.acks(PLANT, START, grid.end), [], "acks of an empty plant")
@@ -211,6 +213,50 @@ def forecasts_come_back(store: Store) -> None:
     expect(store.forecasts(PLANT, issued_by=old.issued_at - HOUR), [], "none was issued before")
 
 
+def products_are_kept_apart(store: Store) -> None:
+    """Check that forecasts of one product never answer for another, and that all issued ones are found again."""
+    old, new, other = samples.forecasts()
+    store.write_forecasts([old, other])
+    store.write_forecasts([new], product=DAY_AHEAD)
+    expect(store.forecasts(PLANT), [old, other], "the newest of what serves")
+    expect(store.forecasts(PLANT, product=DAY_AHEAD), [new], "the newest of the other product")
+    store.write_forecasts([new])
+    end = new.issued_at + HOUR
+    expect(store.issued(PLANT, old.key, START, end), [old, new], "all issued, oldest first")
+    expect(store.issued(PLANT, old.key, START, new.issued_at), [old], "the range excludes its end")
+    expect(store.issued(PLANT, old.key, START, end, model="lightgbm"), [new], "of one model")
+    expect(store.issued(PLANT, old.key, START, end, product=DAY_AHEAD), [new], "of one product")
+    expect(store.issued(PLANT, SeriesKey("unknown", "power_kw"), START, end), [], "an unknown series has none")
+
+
+def scores_come_back(store: Store) -> None:
+    """Check that scores come back exactly, by product and range, and that a second one replaces the first."""
+    first, second, member = samples.scores()
+    store.write_scores([second, member])
+    store.write_scores([first])
+    expect(store.scores(PLANT, first.key, START, START + HOUR), [first, second], "scores by issue")
+    expect(store.scores(PLANT, first.key, START, second.issued_at), [first], "the range excludes its end")
+    expect(store.scores(PLANT, first.key, START, START + HOUR, product=MEMBER), [member], "of one product")
+    again = type(first)(**{**samples.as_fields(first), "mae": 7.0})
+    store.write_scores([again])
+    expect(store.scores(PLANT, first.key, START, START + HOUR), [again, second], "the last written counts")
+    lost = type(first)(**{**samples.as_fields(first), "pinball": float("nan")})
+    _refuses(lambda: store.write_scores([lost]), InvalidInputError, "a score that is not a number")
+
+
+def champions_come_back(store: Store) -> None:
+    """Check that champions come back exactly: of each series the newest decided in time."""
+    old, new, other = samples.champions()
+    store.write_champions([old, other])
+    store.write_champions([new])
+    expect(store.champions(PLANT), [new, other], "the newest champion of every series")
+    expect(store.champions(PLANT, decided_by=old.decided_at), [old, other], "as decided by then")
+    expect(store.champions(PLANT, decided_by=old.decided_at - HOUR), [], "none was decided before")
+    later = type(new)(**{**samples.as_fields(new), "artefact": "c.model"})
+    store.write_champions([later])
+    expect(store.champions(PLANT), [later, other], "of one moment, the last written")
+
+
 def schedules_come_back(store: Store) -> None:
     """Check that schedules come back exactly, with reasons, conflicts and the plan of least violation."""
     first, second = samples.schedule(), samples.infeasible_schedule()
@@ -251,6 +297,8 @@ def plants_are_walled_off(store: Store) -> None:
     """Check that nothing of one plant is in the answer for another."""
     store.write_readings(samples.readings())
     store.write_forecasts(samples.forecasts())
+    store.write_scores(samples.scores())
+    store.write_champions(samples.champions())
     store.write_schedule(samples.schedule())
     store.write_commands(samples.commands())
     store.write_acks(samples.acks())
@@ -266,12 +314,15 @@ def plants_are_walled_off(store: Store) -> None:
     expect(soc, np.full((2, 1), np.nan), "series of the other plant")
     answers = (
         store.forecasts(OTHER_PLANT),
+        store.issued(OTHER_PLANT, KEYS[0], START, end),
+        store.scores(OTHER_PLANT, KEYS[0], START, end),
+        store.champions(OTHER_PLANT),
         store.commands(OTHER_PLANT, START, end),
         store.acks(OTHER_PLANT, START, end),
         store.awards(OTHER_PLANT, START, end),
         store.events(OTHER_PLANT),
     )
-    expect(answers, ([], [], [], [], []), "messages of the other plant")
+    expect(answers, ([], [], [], [], [], [], [], []), "messages of the other plant")
     expect(store.schedule(OTHER_PLANT), None, "schedule of the other plant")
     store.write_commands([type(c)(**{**samples.as_fields(c), "plant": OTHER_PLANT}) for c in samples.commands()])
     expect(len(store.commands(OTHER_PLANT, START, end)), len(samples.commands()), "ids are unique within a plant only")
@@ -321,6 +372,9 @@ CHECKS: tuple[Check, ...] = (
     latest_is_the_newest,
     answers_are_copies,
     forecasts_come_back,
+    products_are_kept_apart,
+    scores_come_back,
+    champions_come_back,
     schedules_come_back,
     commands_and_acks_come_back,
     awards_and_events_come_back,

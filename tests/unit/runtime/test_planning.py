@@ -126,3 +126,18 @@ def test_an_outlook_is_not_put_in_force(
     assert outlook.grid.count == 144
     assert planning.current is None
     assert store.schedule("home") is None
+
+
+def test_nothing_is_planned_on_a_forecast_older_than_two_of_its_cadences(
+    planning: PlanningService, setup: Setup, forecasts_of: ForecastsOf
+) -> None:
+    forecasts = forecasts_of(setup, START)
+    oldest = START + 2 * timedelta(seconds=setup.forecast_every_s)
+    assert planning.run(oldest, forecasts, []) is not None
+    with pytest.raises(MissingDataError, match=r"more than two cadences before .*; nothing is planned on it"):
+        planning.run(oldest + timedelta(hours=1), forecasts, [])
+    key = setup.power_keys[0]
+    fresh = {key: forecasts_of(setup, oldest)[key]}
+    with pytest.raises(MissingDataError, match=f"the forecast of {setup.power_keys[1]} was issued at"):
+        planning.run(oldest + timedelta(hours=1), forecasts | fresh, [])
+    assert planning.run(oldest + timedelta(hours=1), forecasts_of(setup, oldest), []) is not None

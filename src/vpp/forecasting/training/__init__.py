@@ -1,0 +1,1 @@
+"""Training: which model serves a series, decided on its past only, and how the fitted model is kept."""

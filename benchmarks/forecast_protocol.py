@@ -72,7 +72,7 @@ def run(family: Family, settings: ForecastSettings = YEAR) -> Run:
             began = time.process_time()
         issue = pipeline.issue(past, STEPS)
         predict_s += time.process_time() - began
-        best = pipeline.best_members()
+        best = pipeline._combination.weights()[-1].argmax(axis=0)
         issues.append(issue)
         single.append(np.take_along_axis(issue.members, best[None, None, :], axis=0)[0])
         actual.append(table.value[origin : origin + STEPS])
@@ -119,4 +119,3 @@ def conformal_naive(family: Family) -> Floats:
     """Return the decile pinball of the better seasonal naive with the same bands, shape (K,)."""
     single = [run(family, ForecastSettings(tree_weeks=52, members=(name,))) for name in NAIVES]
     return np.minimum(*(decile_pinball(one) for one in single))
-

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.forecast_data import Family, clean, five
 from benchmarks import forecast_protocol as protocol
+from benchmarks.forecast_data import Family, clean, five
 from benchmarks.forecast_protocol import Run, better_naive, conformal_naive, coverage, decile_pinball, error
 
 

@@ -1,8 +1,8 @@
 """Forecasts with inputs known ahead: Dutch solar and wind with real forecast weather, 60 days of history or more.
 
-30 hours in quarter-hours from 18:00 local, daily over October 2021, one fit a week; rMAE over the better seasonal naive.
-``weather`` is the combination with forecast radiation and wind speed, ``plain`` the same without, ``weather_trees``
-the one member that needs them.
+30 hours in quarter-hours from 18:00 local, daily over October 2021, one fit a week; rMAE over the better seasonal
+naive. ``weather`` is the combination with forecast radiation and wind speed, ``plain`` the same without,
+``weather_trees`` the one member that needs them.
 """
 
 from __future__ import annotations

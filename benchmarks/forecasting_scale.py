@@ -1,6 +1,6 @@
 """Forecasting many sources: CPU time and memory of the whole pipeline for 50 and 1,000 hourly loads.
 
-The loads are the eleven clean homes, shifted by whole days and scaled, half a year of them. ``per hour on 8 cores`` is the
+The loads are the eleven clean homes, shifted by whole days and scaled, half a year of them. The last row is the
 refit and one forecast of 10,000 sources extrapolated from the 1,000 measured.
 """
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vpp import __version__
-from vpp.cli import backtest, config, doctor, explain, init, plan, up
+from vpp.cli import backtest, config, doctor, explain, features, forecast, init, plan, simulate, train, up
 from vpp.core.errors import VppError
 
 REFUSED = 2
@@ -28,6 +28,10 @@ app.command("up")(up.up)
 app.command("plan")(plan.plan)
 app.command("explain")(explain.explain)
 app.command("backtest")(backtest.backtest)
+app.command("simulate")(simulate.simulate)
+app.command("train")(train.train)
+app.add_typer(forecast.app, name="forecast")
+app.command("features")(features.features)
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vpp.config.fields import slug
+from vpp.config.physics_consistency import physics_clashes
 from vpp.config.prices_file import TimeOfUsePeriod
 from vpp.config.report import ConfigIssue
 from vpp.core.errors import InvalidInputError
@@ -101,6 +102,8 @@ def _resource(path: str, resource: dict[str, Any]) -> Iterator[ConfigIssue]:
     kind = resource.get("type")
     if kind == "battery":
         yield from _soc(path, resource, **_SHORT_SOC)
+    if isinstance(kind, str):
+        yield from physics_clashes(path, kind, resource, capacity=resource.get("capacity"))
     powers = {key: power for key in _POWERS if (power := _power(resource.get(key))) is not None}
     if len(set(powers.values())) > 1:
         yield ConfigIssue(path, None, f"must state one largest power; {' and '.join(powers)} disagree")
@@ -114,10 +117,9 @@ def _asset(path: str, asset: dict[str, Any]) -> Iterator[ConfigIssue]:
         sides = [asset.get(key) for key in ("charge_max_kw", "discharge_max_kw")]
         if asset.get("power_kw") is None and None in sides:
             yield ConfigIssue(f"{path}.power_kw", None, "is required, or both charge_max_kw and discharge_max_kw")
-    if asset.get("kind") == "flexible_load":
-        energy, power = _number(asset.get("energy_kwh_per_day")), _power(asset.get("rated_kw"))
-        if energy is not None and power is not None and energy > 24.0 * power:
-            yield ConfigIssue(f"{path}.energy_kwh_per_day", energy, f"must be at most 24 h of rated_kw, {24 * power:g}")
+    kind = asset.get("kind")
+    if isinstance(kind, str):
+        yield from physics_clashes(path, kind, asset, capacity=asset.get("capacity_kwh"))
 
 
 def _soc(path: str, battery: dict[str, Any], *, low: str, high: str, start: str) -> Iterator[ConfigIssue]:

@@ -10,10 +10,18 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Discriminator, Field, Tag
 
+from vpp.config.asset_physics import (
+    BatteryPhysics,
+    EvPhysics,
+    FlexiblePhysics,
+    HeatPumpPhysics,
+    LoadPhysics,
+    SolarPhysics,
+    WindPhysics,
+)
 from vpp.config.fields import (
     STRATEGIES,
     CadenceS,
-    Cop,
     Cost,
     Currency,
     DailyEnergyKwh,
@@ -36,11 +44,15 @@ from vpp.config.fields import (
 from vpp.config.prices_file import Prices
 
 
-class BatterySpec(Model):
+class _AssetHead(Model):
+    kind: str
+    id: Slug
+
+
+class BatterySpec(BatteryPhysics, _AssetHead):
     """A battery. Omitted fields: round-trip efficiency 0.9, state of charge 0.1 to 0.9 starting at 0.5, wear 0.02."""
 
     kind: Literal["battery"]
-    id: Slug
     capacity_kwh: EnergyKwh = Field(description="nominal energy [kWh], above 0")
     power_kw: PowerKw | None = Field(default=None, description="largest power both ways [kW]")
     charge_max_kw: PowerKw | None = Field(default=None, description="largest charging power [kW], instead of power_kw")
@@ -55,60 +67,53 @@ class BatterySpec(Model):
     wear_cost_per_kwh: Cost = Field(default=0.02, description="wear per kWh discharged [currency/kWh], 0 or more")
 
 
-class SolarSpec(Model):
+class SolarSpec(SolarPhysics, _AssetHead):
     """A photovoltaic array, measured by ``<id>_kw``, non-negative."""
 
     kind: Literal["solar"]
-    id: Slug
     peak_kw: PowerKw = Field(description="nominal power [kW], 0 or more")
     curtailable: Switch = Field(default=False, description="true when its inverter obeys a cap")
 
 
-class WindSpec(Model):
+class WindSpec(WindPhysics, _AssetHead):
     """A wind turbine or farm, measured by ``<id>_kw``, non-negative."""
 
     kind: Literal["wind"]
-    id: Slug
     rated_kw: PowerKw = Field(description="rated power [kW], 0 or more")
     curtailable: Switch = Field(default=False, description="true when it obeys a cap")
 
 
-class LoadSpec(Model):
+class LoadSpec(LoadPhysics, _AssetHead):
     """Consumption that is measured, not controlled, by ``<id>_kw``, non-negative."""
 
     kind: Literal["load"]
-    id: Slug
     peak_kw: PowerKw | None = Field(
         default=None, description="largest plausible power [kW]; used to find faulty readings"
     )
 
 
-class EvChargerSpec(Model):
+class EvChargerSpec(EvPhysics, _AssetHead):
     """A charging point; planned as measured consumption."""
 
     kind: Literal["ev_charger"]
-    id: Slug
     rated_kw: PowerKw = Field(description="largest charging power [kW]")
     capacity_kwh: EnergyKwh = Field(default=60.0, description="battery of the usual car [kWh]")
 
 
-class HeatPumpSpec(Model):
+class HeatPumpSpec(HeatPumpPhysics, _AssetHead):
     """A heat pump; planned as measured consumption."""
 
     kind: Literal["heat_pump"]
-    id: Slug
     rated_kw: PowerKw = Field(description="largest electrical power [kW]")
-    cop: Cop = Field(default=3.0, description="heat per electricity, 0.1 to 20")
 
 
-class FlexibleLoadSpec(Model):
+class FlexibleLoadSpec(FlexiblePhysics, _AssetHead):
     """A machine that may choose when it runs; planned as measured consumption."""
 
     kind: Literal["flexible_load"]
-    id: Slug
     rated_kw: PowerKw = Field(description="largest power [kW]")
     energy_kwh_per_day: DailyEnergyKwh = Field(
-        default=0.0, description="energy it needs a day [kWh], at most 24 h of rated_kw"
+        default=0.0, description="energy it needs a day [kWh], at most what fits its window at rated_kw"
     )
 
 

@@ -62,3 +62,6 @@ class Prices(Model):
         description="local time of publication of the next local day's spot prices; null: known as far as the data go",
     )
     day_ahead: DayAhead | None = Field(default=None, description="present when the plant sells its schedule day-ahead")
+    demand_charge_per_kw: Cost = Field(
+        default=0.0, description="price of a month's highest import [currency/kW]; told by simulations, not yet planned"
+    )

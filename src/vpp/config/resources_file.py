@@ -9,6 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from vpp.config.asset_physics import (
+    BatteryPhysics,
+    EvPhysics,
+    HeatPumpPhysics,
+    LoadPhysics,
+    SolarPhysics,
+    WindPhysics,
+)
 from vpp.config.fields import (
     LATER_STRATEGIES,
     Cost,
@@ -47,7 +55,7 @@ class _Resource(Model):
         return next((p for p in (self.max_power, self.peak_power, self.rated_power) if p is not None), None)
 
 
-class BatteryResource(_Resource):
+class BatteryResource(BatteryPhysics, _Resource):
     """A battery: capacity [kWh] and max_power [kW]."""
 
     type: Literal["battery"]
@@ -60,34 +68,34 @@ class BatteryResource(_Resource):
     wear_cost_per_kwh: Cost = Field(default=0.02, description="wear per kWh discharged [currency/kWh]")
 
 
-class SolarResource(_Resource):
+class SolarResource(SolarPhysics, _Resource):
     """A photovoltaic array: peak_power [kW]."""
 
     type: Literal["solar"]
     curtailable: Switch = Field(default=False, description="true when its inverter obeys a cap")
 
 
-class WindResource(_Resource):
+class WindResource(WindPhysics, _Resource):
     """A wind turbine: rated_power [kW]."""
 
     type: Literal["wind"]
     curtailable: Switch = Field(default=False, description="true when it obeys a cap")
 
 
-class LoadResource(_Resource):
+class LoadResource(LoadPhysics, _Resource):
     """Consumption: peak_power [kW], if known. Every other type needs its largest power."""
 
     type: Literal["load"]
 
 
-class EvChargerResource(_Resource):
+class EvChargerResource(EvPhysics, _Resource):
     """A charging point: max_power [kW], and the car's capacity [kWh] if known."""
 
     type: Literal["ev_charger"]
     capacity: EnergyKwh = Field(default=60.0, description="battery of the usual car [kWh]")
 
 
-class HeatPumpResource(_Resource):
+class HeatPumpResource(HeatPumpPhysics, _Resource):
     """A heat pump: rated_power [kW]."""
 
     type: Literal["heat_pump"]
@@ -155,7 +163,7 @@ class ResourcesFile(Model):
 
 
 def _asset(resource: Resource) -> dict[str, Any]:
-    shared: dict[str, Any] = {"kind": resource.type, "id": slug(resource.name)}
+    shared: dict[str, Any] = {"kind": resource.type, "id": slug(resource.name)} | _physics(resource)
     power_kw = resource.power_kw
     if isinstance(resource, BatteryResource):
         return shared | {
@@ -177,3 +185,10 @@ def _asset(resource: Resource) -> dict[str, Any]:
     if isinstance(resource, HeatPumpResource):
         return shared | {"rated_kw": power_kw}
     return shared | {"peak_kw": power_kw}
+
+
+def _physics(resource: Resource) -> dict[str, Any]:
+    """Return the fields that both shapes share."""
+    kinds = (BatteryPhysics, SolarPhysics, WindPhysics, LoadPhysics, EvPhysics, HeatPumpPhysics)
+    names = {name for kind in kinds if isinstance(resource, kind) for name in kind.model_fields}
+    return resource.model_dump(include=names)

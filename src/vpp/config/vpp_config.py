@@ -12,6 +12,7 @@ from vpp.config.builtin import BUILTIN_PLANTS, builtin_path
 from vpp.config.consistency import inconsistencies, uncovered_time
 from vpp.config.fields import LATER_STRATEGIES, STRATEGIES, slug
 from vpp.config.plant_file import (
+    AssetSpec,
     BatterySpec,
     EvChargerSpec,
     FlexibleLoadSpec,
@@ -20,25 +21,11 @@ from vpp.config.plant_file import (
     LocationSpec,
     PlantFile,
     SiteSpec,
-    SolarSpec,
-    WindSpec,
 )
 from vpp.config.reading import SUFFIXES, read_mapping
 from vpp.config.report import ConfigIssue, ConfigReport, issues_of
 from vpp.config.resources_file import ResourcesFile
-from vpp.core.assets import (
-    Asset,
-    Battery,
-    EvCharger,
-    FlexibleLoad,
-    GridConnection,
-    HeatPump,
-    Load,
-    Plant,
-    Site,
-    SolarArray,
-    WindTurbine,
-)
+from vpp.core.assets import ASSET_KINDS, Asset, Battery, GridConnection, Load, Plant, Site
 from vpp.core.errors import InvalidInputError, UnknownNameError
 
 
@@ -221,6 +208,9 @@ def _history_names(file: PlantFile) -> tuple[str, ...]:
 
 def _cautions(file: PlantFile) -> tuple[ConfigIssue, ...]:
     found = list(_later_strategy(file.planning.strategy, "planning.strategy"))
+    if file.prices.demand_charge_per_kw:
+        told = "is told by simulations, but not yet counted in plans"
+        found.append(ConfigIssue("prices.demand_charge_per_kw", file.prices.demand_charge_per_kw, told))
     for i, site in enumerate(file.sites):
         if not any(isinstance(asset, BatterySpec) for asset in site.assets):
             found.append(ConfigIssue(f"sites[{i}].assets", None, "no battery here: nothing to plan at this site"))
@@ -253,22 +243,17 @@ def _site(spec: SiteSpec) -> Site:
     return Site(id=spec.id, connection=connection, assets=tuple(_asset(asset) for asset in spec.assets))
 
 
-def _asset(
-    spec: BatterySpec | SolarSpec | WindSpec | LoadSpec | EvChargerSpec | HeatPumpSpec | FlexibleLoadSpec,
-) -> Asset:
+def _asset(spec: AssetSpec) -> Asset:
     if isinstance(spec, BatterySpec):
         return _battery(spec)
-    if isinstance(spec, SolarSpec):
-        return SolarArray(id=spec.id, peak_kw=spec.peak_kw, curtailable=spec.curtailable)
-    if isinstance(spec, WindSpec):
-        return WindTurbine(id=spec.id, rated_kw=spec.rated_kw, curtailable=spec.curtailable)
-    if isinstance(spec, EvChargerSpec):
-        return EvCharger(id=spec.id, rated_kw=spec.rated_kw, capacity_kwh=spec.capacity_kwh)
-    if isinstance(spec, HeatPumpSpec):
-        return HeatPump(id=spec.id, rated_kw=spec.rated_kw, cop=spec.cop)
-    if isinstance(spec, FlexibleLoadSpec):
-        return FlexibleLoad(id=spec.id, rated_kw=spec.rated_kw, energy_kwh_per_day=spec.energy_kwh_per_day)
-    return Load(id=spec.id, peak_kw=math.inf if spec.peak_kw is None else spec.peak_kw)
+    if isinstance(spec, LoadSpec):
+        return Load(**_stated(spec) | {"peak_kw": math.inf if spec.peak_kw is None else spec.peak_kw})
+    return ASSET_KINDS[spec.kind](**_stated(spec))
+
+
+def _stated(spec: AssetSpec) -> dict[str, Any]:
+    """Return the fields of an asset as its noun takes them: under the same names."""
+    return spec.model_dump(exclude={"kind"})
 
 
 def _battery(spec: BatterySpec) -> Battery:
@@ -286,4 +271,8 @@ def _battery(spec: BatterySpec) -> Battery:
         soc_initial=spec.soc_initial,
         backup_soc=spec.backup_soc,
         wear_cost_per_kwh=spec.wear_cost_per_kwh,
+        model=spec.model,
+        chemistry=spec.chemistry,
+        standby_kw=spec.standby_kw,
+        ambient_c=spec.ambient_c,
     )

@@ -164,10 +164,6 @@ class ForecastPipeline:
         """Names of the members, in the order of ``Issue.members``."""
         return tuple(member.name for member in self._combination.members)
 
-    def best_members(self) -> Integers:
-        """Return the member with the smallest past error beyond six hours for each series, shape (K,)."""
-        return np.asarray(self._combination.weights()[-1].argmax(axis=0), dtype=np.int64)
-
     def fit(self, history: SeriesTable) -> None:
         """Learn from a history: anew every member, and the first time the bands, by rolling origin within it.
 

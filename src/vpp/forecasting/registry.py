@@ -81,7 +81,7 @@ BUILT_IN: tuple[ModelSpec, ...] = (
     ModelSpec(
         name="theta",
         about="optimized Theta on the deseasonalized series, all series at once",
-        needs=ModelNeeds(history_days=3, cost="cheap", kinds=("load", "wind", "price")),
+        needs=ModelNeeds(history_days=3, cost="cheap"),
         factory=f"{_HERE}.theta:Theta",
     ),
     ModelSpec(

@@ -147,7 +147,7 @@ class ReplayedPlant:
             i = self._battery_index.get(command.asset_id)
             source = self._obeying(command.asset_id)
             if i is not None:
-                answers.append(_battery_answer(command, float(done.battery_kw[i]), now))
+                answers.append(battery_answer(command, float(done.battery_kw[i]), now))
             elif source is not None:
                 measured = None if np.isnan(sources[source]) else float(sources[source])
                 answers.append(Ack(command.id, command.plant, command.asset_id, now, AckStatus.EXECUTED, measured))
@@ -163,7 +163,8 @@ class ReplayedPlant:
         return total
 
 
-def _battery_answer(command: Command, power_kw: float, now: datetime) -> Ack:
+def battery_answer(command: Command, power_kw: float, now: datetime) -> Ack:
+    """Return what a battery answers that was told one power and held another."""
     follows = command.grid_floor_kw is not None or command.grid_ceiling_kw is not None
     if follows or abs(power_kw - command.power_kw) <= _OBEYED_KW:
         return Ack(command.id, command.plant, command.asset_id, now, AckStatus.EXECUTED, power_kw)

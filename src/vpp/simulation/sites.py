@@ -111,7 +111,30 @@ class SiteBank:
         duration_h : float
             Length of the step [h].
         """
-        low, high = power_band_kw(energy_kwh, self.limits, duration_h=duration_h)
+        power, made_kw = self.settle(
+            power_band_kw(energy_kwh, self.limits, duration_h=duration_h),
+            points,
+            fixed_kw=fixed_kw,
+            curtailable_kw=curtailable_kw,
+        )
+        done = execute(energy_kwh, power, self.limits, duration_h=duration_h)
+        return self.metered(
+            done.power_kw, done.energy_kwh, made_kw, fixed_kw=fixed_kw, curtailed_kw=curtailable_kw - made_kw
+        )
+
+    def settle(
+        self, band_kw: tuple[Floats, Floats], points: SetPoints, *, fixed_kw: Floats, curtailable_kw: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return what batteries are to do and what generation is to be left, from commands, meters and limits.
+
+        Parameters
+        ----------
+        band_kw : tuple of float arrays, shape (A,)
+            Lowest and highest power each battery can hold for the step.
+        points, fixed_kw, curtailable_kw
+            As for ``step``.
+        """
+        low, high = band_kw
         power = np.clip(points.battery_kw, low, high)
         # following stops at rest unless it may reverse
         lowest = np.where(points.may_reverse | (power <= 0.0), low, 0.0)
@@ -132,10 +155,15 @@ class SiteBank:
             ceiling=self.export_max_kw[self.battery_site],
             other_kw=fixed_kw + made_kw,
         )
-        done = execute(energy_kwh, power, self.limits, duration_h=duration_h)
-        grid = fixed_kw + made_kw + self._by_site(done.power_kw)
+        return power, made_kw
+
+    def metered(
+        self, battery_kw: Floats, energy_kwh: Floats, made_kw: Floats, *, fixed_kw: Floats, curtailed_kw: Floats
+    ) -> SitesStep:
+        """Return the step with its meters, from what the batteries did and what generation was left."""
+        grid = fixed_kw + made_kw + self._by_site(battery_kw)
         beyond = np.maximum(grid - self.export_max_kw, 0.0) + np.maximum(-grid - self.import_max_kw, 0.0)
-        return SitesStep(done.power_kw, done.energy_kwh, curtailable_kw - made_kw, grid, beyond)
+        return SitesStep(battery_kw, energy_kwh, curtailed_kw, grid, beyond)
 
     def _by_site(self, power: Floats) -> Floats:
         return np.bincount(self.battery_site, weights=power, minlength=self.import_max_kw.size).astype(np.float64)

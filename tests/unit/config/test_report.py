@@ -91,9 +91,9 @@ def test_everything_is_found_at_once() -> None:
             ),
             "sites[0].assets[0].soc_min: must be at most soc_max, 0.2 (got 0.8)",
             (
-                "sites[0].assets[0].colour: unknown key; known: backup_soc, capacity_kwh, charge_max_kw, "
-                "discharge_max_kw, id, kind, power_kw, round_trip_efficiency, soc_initial, soc_max, soc_min, "
-                "wear_cost_per_kwh"
+                "sites[0].assets[0].colour: unknown key; known: ambient_c, backup_soc, capacity_kwh, charge_max_kw, "
+                "chemistry, discharge_max_kw, id, kind, model, power_kw, round_trip_efficiency, soc_initial, soc_max, "
+                "soc_min, standby_kw, wear_cost_per_kwh"
             ),
             "sites[0].assets[1].kind: unknown kind; did you mean solar (got 'soler')",
             "sites[0].assets[2].id: must be used once; the same id stands at sites[0].assets[0].id (got 'b')",

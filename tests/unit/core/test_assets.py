@@ -91,6 +91,28 @@ BOUNDARIES: list[tuple[Callable[..., Any], str, list[float], list[float]]] = [
     (heat_pump, "temperature_max_c", [20.0, 60.0], [19.9, 60.1, nan]),
     (machine, "rated_kw", [0.0, 50.0], [-0.1, inf, nan]),
     (machine, "energy_kwh_per_day", [0.0, 48.0], [-0.1, 48.1, nan]),
+    (battery, "standby_kw", [0.0, 1.0], [-0.01, inf, nan]),
+    (battery, "ambient_c", [-40.0, 60.0], [-40.1, 60.1, nan]),
+    (solar, "tilt_deg", [0.0, 90.0], [-0.1, 90.1, nan]),
+    (solar, "azimuth_deg", [0.0, 360.0], [-0.1, 360.1, nan]),
+    (solar, "inverter_kw", [1e-6, 1e6], [0.0, inf, nan]),
+    (solar, "inverter_efficiency", [0.5, 1.0], [0.49, 1.01, nan]),
+    (solar, "temperature_coefficient_per_c", [-0.02, 0.0], [-0.021, 0.001, nan]),
+    (solar, "loss_fraction", [0.0, 0.99], [-0.01, 1.0, nan]),
+    (solar, "soiling_fraction", [0.0, 0.99], [-0.01, 1.0, nan]),
+    (solar, "degradation_per_year", [0.0, 0.1], [-0.01, 0.11, nan]),
+    (solar, "age_years", [0.0, 60.0], [-0.1, 60.1, nan]),
+    (wind, "hub_height_m", [1.0, 300.0], [0.9, 301.0, nan]),
+    (wind, "roughness_m", [1e-5, 5.0], [0.0, 5.1, nan]),
+    (load, "annual_energy_kwh", [1e-3, 1e9], [0.0, inf, nan]),
+    (load, "heating_fraction", [0.0, 1.0], [-0.01, 1.01, nan]),
+    (load, "cooling_fraction", [0.0, 1.0], [-0.01, 1.01, nan]),
+    (charger, "arrival_hour", [0.0, 24.0], [-0.1, 24.1, nan]),
+    (charger, "departure_hour", [0.0, 24.0], [-0.1, 24.1, nan]),
+    (charger, "energy_per_session_kwh", [0.0, 60.0], [-0.1, inf, nan]),
+    (charger, "sessions_per_week", [0.0, 7.0], [-0.1, 7.1, nan]),
+    (machine, "earliest_hour", [0.0, 24.0], [-0.1, 24.1, nan]),
+    (machine, "latest_hour", [0.0, 24.0], [-0.1, 24.1, nan]),
     (GridConnection, "import_max_kw", [0.0, inf], [-0.1, nan]),
     (GridConnection, "export_max_kw", [0.0, inf], [-0.1, nan]),
     (plant, "latitude_deg", [-90.0, 90.0], [-90.1, 90.1, nan, inf]),
@@ -115,6 +137,31 @@ def test_values_out_of_range_are_refused_with_field_value_and_range(
         make(**{field: value})
     assert caught.value.field.endswith(f".{field}")
     assert f"got {value!r}, expected" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "word", "near"),
+    [
+        (battery, "model", "phisical", "physical"),
+        (battery, "chemistry", "lpf", "lfp"),
+        (load, "profile", "houshold", "household"),
+    ],
+)
+def test_unknown_words_name_the_nearest(make: Callable[..., Any], field: str, word: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean: {near}"):
+        make(**{field: word})
+
+
+def test_shares_of_a_home_are_at_most_all_of_it() -> None:
+    with pytest.raises(InvalidInputError, match="at most 1 together with cooling_fraction"):
+        load(heating_fraction=0.6, cooling_fraction=0.5)
+
+
+def test_a_window_may_span_midnight() -> None:
+    assert machine(earliest_hour=22.0, latest_hour=2.0, energy_kwh_per_day=8.0).window_h == 4.0
+    assert machine(earliest_hour=6.0, latest_hour=6.0).window_h == 24.0
+    with pytest.raises(InvalidInputError, match="0 to 8"):
+        machine(earliest_hour=22.0, latest_hour=2.0, energy_kwh_per_day=8.1)
 
 
 def test_a_battery_may_have_a_band_of_one_point() -> None:

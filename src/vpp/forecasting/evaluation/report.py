@@ -41,7 +41,8 @@ function show() {
   const one = series[choice.value];
   document.getElementById("board").innerHTML = one.board;
   one.figures.forEach((figure, i) =>
-    Plotly.react("plot" + i, figure.data, figure.layout, {responsive: true, displaylogo: false}));
+    Plotly.react("plot" + i, figure.data, figure.layout,
+      {responsive: true, displayModeBar: i === 0, displaylogo: false}));
 }
 choice.addEventListener("change", show);
 show();

@@ -8,6 +8,7 @@ from vpp.simulation.load.ev_settings import HOME, WORKPLACE, EvSettings, Session
 from vpp.simulation.load.house import HeatPumpLoad, House, cop_of_air_source, heat_pump_load
 from vpp.simulation.load.household import HouseholdLoad, household_load
 from vpp.simulation.load.household_settings import Appliance, HouseholdSettings
+from vpp.simulation.load.one_house import one_heat_pump
 
 __all__ = [
     "HOME",
@@ -39,4 +40,5 @@ __all__ = [
     "ev_sessions",
     "heat_pump_load",
     "household_load",
+    "one_heat_pump",
 ]

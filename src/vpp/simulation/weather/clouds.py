@@ -58,7 +58,14 @@ class CloudLight:
 
 
 def cloud_light(
-    places: Places, grid: TimeGrid, climate: LocalClimate, *, persistence_h: float, convection: float, seed: int
+    places: Places,
+    grid: TimeGrid,
+    climate: LocalClimate,
+    *,
+    persistence_h: float,
+    convection: float,
+    seed: int,
+    alone: bool = False,
 ) -> CloudLight:
     """Return the clear-sky index and the day's outlook at S sites over T steps.
 
@@ -74,23 +81,25 @@ def cloud_light(
         Share of the field's variance in modes of hours and less, 0 to 1 exclusive.
     seed : int
         Seed of the simulation.
+    alone : bool, optional
+        True for one place without neighbours, see ``draw``.
     """
     lasting = 1.0 - convection
     systems = (Mode(persistence_h * SECONDS_PER_HOUR, SYSTEMS_RANGE_KM, lasting),)
     cells = tuple(replace(mode, share=mode.share * convection) for mode in CELLS)
-    slow = draw(systems, places, grid, seed=seed, name="cloud-systems")
-    field = slow + draw(cells, places, grid, seed=seed, name="cloud-cells")
+    slow = draw(systems, places, grid, seed=seed, name="cloud-systems", alone=alone)
+    field = slow + draw(cells, places, grid, seed=seed, name="cloud-cells", alone=alone)
     unresolved = 1.0 - step_variance((*systems, *cells), grid.resolution_s)
     expected = np.clip(climate.cloud_cover + climate.cloud_season * winter(places, grid), 0.01, 0.99)
     threshold = -np.sqrt(1.0 + EDGE**2) * ndtri(expected)
     width = np.sqrt(EDGE**2 + unresolved)
     cover = ndtr((field - threshold) / width)
     rim = ndtr((field - threshold + RIM) / width) - cover
-    own = draw(THICKNESS, places, grid, seed=seed, name="cloud-thickness")
+    own = draw(THICKNESS, places, grid, seed=seed, name="cloud-thickness", alone=alone)
     thickness = SYSTEMS_IN_THICKNESS * slow / np.sqrt(lasting) + np.sqrt(1.0 - SYSTEMS_IN_THICKNESS**2) * own
     through = climate.cloud_transmittance * (1.0 + THICKNESS_SPREAD * 2.0 * (1.0 - 2.0 * ndtr(thickness)))
     through = np.clip(through, _DARKEST, _LIGHTEST)
-    haze = np.exp(HAZE_SPREAD * draw(HAZE, places, grid, seed=seed, name="haze") - 0.5 * HAZE_SPREAD**2)
+    haze = np.exp(HAZE_SPREAD * draw(HAZE, places, grid, seed=seed, name="haze", alone=alone) - 0.5 * HAZE_SPREAD**2)
     outlook = ndtr((slow - threshold) / np.sqrt(convection + EDGE**2))
     return CloudLight(haze * (1.0 + RIM_GAIN * rim - cover * (1.0 - through)), outlook)
 

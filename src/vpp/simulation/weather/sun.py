@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ DELTA_T_S = 67.0
 REFRACTION_TEMPERATURE_C = 12.0
 REFRACTION_AT_HORIZON_DEG = 0.5667
 _PA_PER_HPA = 100.0
+_STEPS_KEPT = 1 << 18
 _BLOCK_VALUES = 1 << 18
 """Values per block, 2 MiB: intermediate results stay in the processor's cache."""
 
@@ -69,8 +71,8 @@ class SolarEphemeris:
 
     @classmethod
     def of(cls, grid: TimeGrid) -> SolarEphemeris:
-        """Return the ephemeris at the middle of every step."""
-        return cls.at(middles_s(grid))
+        """Return the ephemeris at the middle of every step; its arrays are read-only."""
+        return _ephemeris(grid) if len(grid) <= _STEPS_KEPT else cls.at(middles_s(grid))
 
     @classmethod
     def at(cls, times_s: Floats, *, delta_t_s: float = DELTA_T_S) -> SolarEphemeris:
@@ -165,6 +167,15 @@ def sun_position(places: Places, grid: TimeGrid) -> SunPosition:
     """
     sun, shape = SolarEphemeris.of(grid).shared(places), (len(grid), len(places))
     return SunPosition(np.broadcast_to(sun.zenith_deg, shape), np.broadcast_to(sun.azimuth_deg, shape))
+
+
+@lru_cache(maxsize=4)
+def _ephemeris(grid: TimeGrid) -> SolarEphemeris:
+    # weather, sun and arrays of one simulation ask for the same steps
+    found = SolarEphemeris.at(middles_s(grid))
+    for column in (found.hour_angle_deg, found.declination_deg, found.parallax_rad):
+        column.setflags(write=False)
+    return found
 
 
 def middles_s(grid: TimeGrid) -> Floats:

@@ -36,7 +36,9 @@ CLOUDS_DAMP = 0.6
 _EQUINOX_WAVE = 0.5
 
 
-def synthetic_weather(places: Places, grid: TimeGrid, *, seed: int, climate: Climate | None = None) -> Weather:
+def synthetic_weather(
+    places: Places, grid: TimeGrid, *, seed: int, climate: Climate | None = None, alone: bool = False
+) -> Weather:
     """Return a plausible course of the weather.
 
     Parameters
@@ -49,6 +51,9 @@ def synthetic_weather(places: Places, grid: TimeGrid, *, seed: int, climate: Cli
         Seed of the simulation, 0 or more.
     climate : Climate, optional
         What the weather is like; by default what latitude and altitude suggest.
+    alone : bool, optional
+        True for one place whose weather is not set beside that of others: another draw of the same process, many times
+        as fast.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def synthetic_weather(places: Places, grid: TimeGrid, *, seed: int, climate: Cli
         persistence_h=climate.cloud_persistence_h,
         convection=climate.cloud_convection,
         seed=seed,
+        alone=alone,
     )
     stated = climate.turbidity(places)
     haze = linke_turbidity(places, grid) if stated is None else np.broadcast_to(stated, zenith.shape)
@@ -92,26 +98,28 @@ def synthetic_weather(places: Places, grid: TimeGrid, *, seed: int, climate: Cli
         light.ghi_w_m2,
         light.dni_w_m2,
         light.dhi_w_m2,
-        _temperature_c(places, grid, local, clouds.outlook, seed=seed),
-        _wind_speed_m_s(places, grid, local, seed=seed),
+        _temperature_c(places, grid, local, clouds.outlook, seed=seed, alone=alone),
+        _wind_speed_m_s(places, grid, local, seed=seed, alone=alone),
         np.broadcast_to(pressure, zenith.shape),
         places,
     )
 
 
-def _temperature_c(places: Places, grid: TimeGrid, climate: LocalClimate, outlook: Floats, *, seed: int) -> Floats:
+def _temperature_c(
+    places: Places, grid: TimeGrid, climate: LocalClimate, outlook: Floats, *, seed: int, alone: bool
+) -> Floats:
     season = climate.temperature_mean_c - climate.temperature_season_c * winter(places, grid)
     damping = (1.0 - CLOUDS_DAMP * outlook) / (1.0 - CLOUDS_DAMP * climate.cloud_cover)
     day = climate.temperature_day_c * damping * daily_wave(places, grid, lag_deg=WARMEST_DEG)
-    anomaly = climate.temperature_spread_c * draw(AIR_MASSES, places, grid, seed=seed, name="temperature")
+    anomaly = climate.temperature_spread_c * draw(AIR_MASSES, places, grid, seed=seed, name="temperature", alone=alone)
     return season + day + anomaly
 
 
-def _wind_speed_m_s(places: Places, grid: TimeGrid, climate: LocalClimate, *, seed: int) -> Floats:
-    rank = draw(WIND, places, grid, seed=seed, name="wind")
+def _wind_speed_m_s(places: Places, grid: TimeGrid, climate: LocalClimate, *, seed: int, alone: bool) -> Floats:
+    rank = draw(WIND, places, grid, seed=seed, name="wind", alone=alone)
     mean = climate.wind_scale_m_s * (-log_ndtr(-rank)) ** (1.0 / climate.wind_shape)
     day = 1.0 + climate.wind_day_share * np.clip(daily_wave(places, grid, lag_deg=WINDIEST_DEG), -1.0, 1.0)
-    gusts = 1.0 + climate.turbulence * draw(GUSTS, places, grid, seed=seed, name="gusts")
+    gusts = 1.0 + climate.turbulence * draw(GUSTS, places, grid, seed=seed, name="gusts", alone=alone)
     season = 1.0 + climate.wind_season * winter(places, grid)
     return np.asarray(np.maximum(mean * season * day * gusts, 0.0))
 

@@ -1,7 +1,7 @@
 """Write docs/simulation_shapes.md: what is simulated beside what was measured, hits and misses alike.
 
 ``python scripts/compare_shapes.py [--data ../shared/data]`` reads the measurements, simulates each with several seeds,
-and writes the page and its plots (matplotlib, which comes with ``pip install vpp[prophet]``).
+and writes the page and its plots (matplotlib, which comes with ``pip install vpp[plots]``).
 """
 
 from __future__ import annotations

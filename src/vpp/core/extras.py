@@ -47,6 +47,7 @@ EXTRAS: tuple[Extra, ...] = (
     Extra("neural", ("torch",), "N-BEATS and LSTM among the forecasting models"),
     Extra("tune", ("optuna",), "tuning of forecasting models within a time budget"),
     Extra("ray", ("ray",), "training of thousands of sources on a Ray cluster"),
+    Extra("plots", ("matplotlib",), "the plots of the examples"),
     Extra("pulp", ("pulp",), "plans written as PuLP problems, and CBC as a second solver in the fallback chain"),
 )
 

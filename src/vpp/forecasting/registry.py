@@ -111,7 +111,7 @@ BUILT_IN: tuple[ModelSpec, ...] = (
     ModelSpec(
         name="direct_trees",
         about="one LightGBM per kind over all its series and all leads at once, on features of the hour wanted",
-        needs=ModelNeeds(history_days=36, cost="moderate", shared=True),
+        needs=ModelNeeds(history_days=36, cost="moderate", shared=True, kinds=("load", "wind", "price")),
         factory=f"{_HERE}.direct_trees:DirectTrees",
     ),
     ModelSpec(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from vpp.core.ports import SeriesTable
+from vpp.forecasting.kinds import KINDS, Kind
 from vpp.forecasting.local_time import LocalClock
 from vpp.forecasting.models.hourly import Run, answer, runs
 from vpp.forecasting.models.input_runs import InputRuns, input_features
@@ -32,7 +33,7 @@ from vpp.forecasting.tables import narrow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-MOST_ORIGINS = 1024
+MOST_ORIGINS = 768
 """Decisions that one regression learns from; more are thinned evenly."""
 LONGEST_DAYS = 2
 """Leads beyond are left to others: a regression on last values has nothing to say of them."""
@@ -139,10 +140,15 @@ class LeadRegression:
     centres : int
         Decisions about what people do are learnt apart around so many hours of the day, a divisor of 24; weather has
         no such hours.
+    kinds : tuple of Kind
+        Kinds of series it answers for.
     """
 
-    def __init__(self, context: ModelContext, *, name: str, solve: Solve, centres: int) -> None:
+    def __init__(
+        self, context: ModelContext, *, name: str, solve: Solve, centres: int, kinds: tuple[Kind, ...] = KINDS
+    ) -> None:
         self.name = name
+        self._kinds = kinds
         self._context = context
         self._inputs = InputRuns(context)
         self._solve = solve
@@ -181,6 +187,7 @@ class LeadRegression:
         known = run.known_rows
         profiles = [self._context.profiles[column] for column in run.columns]
         number = np.array([len(profile.inputs) for profile in profiles])
+        known = np.where([profile.kind in self._kinds for profile in profiles], known, 0)
         parts = []
         for rows, inputs in sorted({(int(a), int(b)) for a, b in zip(known, number, strict=True)}):
             if rows < (REACH_DAYS + DAYS_PER_WEEK) * run.day:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vpp.forecasting.kinds import Kind
 from vpp.forecasting.models.lead_regression import LeadRegression
 from vpp.forecasting.needs import ModelContext
 
@@ -16,12 +17,14 @@ Floats = NDArray[np.float64]
 PENALTY = 0.05
 """Of the number of samples; columns are standardized."""
 CENTRES = 4
+WITHOUT_SUN: tuple[Kind, ...] = ("load", "wind", "price")
+"""A mean is the wrong answer for a sky that is mostly clear: on PV it lost to yesterday by a quarter."""
 CONSTANT = 1e-9
 
 
 def ridge_regression(context: ModelContext) -> LeadRegression:
     """Return the model."""
-    return LeadRegression(context, name="ridge", solve=ridge, centres=CENTRES)
+    return LeadRegression(context, name="ridge", solve=ridge, centres=CENTRES, kinds=WITHOUT_SUN)
 
 
 def ridge(design: Floats, target: Floats) -> tuple[Floats, Floats]:

@@ -1,7 +1,7 @@
 """Ridge: the regressions of LEAR with a squared penalty, all series of a stack in one product of matrices.
 
-With the decisions of neighbouring hours as further samples it beat the LASSO on the five series of the benchmark and
-cost a tenth.
+With the decisions of neighbouring hours as further samples it was no worse than the LASSO on the benchmark's series
+(rMAE 0.78 and 0.80 on the four that are not solar) at a third of the cost.
 """
 
 from __future__ import annotations

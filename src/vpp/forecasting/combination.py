@@ -24,6 +24,7 @@ LEAST_SCORED = 8.0
 """Scored steps (decayed) before a member's error is believed."""
 WEIGHT_POWER = 2.0
 FITTING = 2
+"""Members that are fitted at once."""
 NEAR_CLASSES = 3
 """Lead classes of the first six hours: who is good now is not who is good tomorrow, and no finer cut paid."""
 HALF = 0.5

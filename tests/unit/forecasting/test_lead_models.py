@@ -148,11 +148,12 @@ def test_a_wind_that_is_known_ahead_is_worth_more_than_any_past(windy, name, mos
     assert np.isnan(without) if name == "weather_trees" else error < 0.5 * without
 
 
-def test_weather_trees_answer_only_where_the_weather_is_known(windy):
+@pytest.mark.parametrize("name", ["weather_trees", "ridge"])
+def test_who_learnt_from_the_weather_answers_only_where_it_is_known(windy, name):
     profile, table = windy
     begin = table.grid.count - 30
     past = part(table, 0, begin)
-    member = model("weather_trees").make(ModelContext.of((profile,), UTC_ZONE))
+    member = model(name).make(ModelContext.of((profile,), UTC_ZONE))
     member.fit(past)
     ahead = ahead_of(table, begin, 30).value
     ahead[10:, 1] = np.nan

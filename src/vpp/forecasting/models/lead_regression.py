@@ -167,7 +167,10 @@ class LeadRegression:
         self._learnt = [learnt for run in found for learnt in self._parts(run, history, days)]
 
     def predict(self, history: SeriesTable, steps: int, *, ahead: Floats | None = None) -> Floats:
-        """Return point forecasts, shape (steps, K); NaN beyond two days and for series with less than 5 weeks."""
+        """Return point forecasts, shape (steps, K).
+
+        NaN beyond two days, where an input is not known ahead, and for series with less than five weeks.
+        """
         columns = len(self._context.profiles)
 
         def continue_run(run: Run, coarse: int) -> Floats:
@@ -213,14 +216,28 @@ class LeadRegression:
             mine = np.flatnonzero(np.isin(run.columns, learnt.columns) & whole)
             if not mine.size:
                 continue
+            known = min(leads, self._leads_with_inputs(run, learnt, history, ahead))
+            if not known:
+                continue
             of = np.searchsorted(learnt.columns, run.columns[mine])
             first_row = run.last_row + 1 - len(run.values)
-            reach = len(run.values) + leads
+            reach = len(run.values) + known
             told = self._inputs.of(history, ahead, run.columns[mine], first_row, reach, days=REACH_DAYS + 1)
             scale = Scale(learnt.scale.middle[of], learnt.scale.width[of])
             rows = Rows(scale.scaled(run.values[:, mine]), told, first_row, run.day, learnt.rows.weekly)
-            said[:leads, mine] = scale.back(self._answer(learnt, of, rows, leads))
+            said[:known, mine] = scale.back(self._answer(learnt, of, rows, known))
         return said
+
+    def _leads_with_inputs(self, run: Run, learnt: Learnt, history: SeriesTable, ahead: Floats | None) -> int:
+        """Return for how many coarse steps ahead the inputs of some series are known; all where they have none."""
+        wanted = [history.keys.index(key) for k in learnt.columns for key in self._context.profiles[k].inputs]
+        if not wanted:
+            return int(run.wanted.max())
+        if ahead is None:
+            return 0
+        missing = ~np.isfinite(ahead[:, wanted]).all(axis=1)
+        steps = (int(missing.argmax()) if missing.any() else len(ahead)) - (len(ahead) - run.wanted.size)
+        return int(run.wanted[steps - 1]) if steps > 0 else 0
 
     def _answer(self, learnt: Learnt, of: Integers, rows: Rows, leads: int) -> Floats:
         """Return the next scaled values of the series ``of`` a training window, shape (leads, k)."""
@@ -251,7 +268,7 @@ class LeadRegression:
         for start in range(0, rows.values.shape[1], STACK):
             stack = slice(start, start + STACK)
             part = replace(rows, values=rows.values[:, stack], inputs=rows.inputs[:, stack])
-            # Threads cost more than they save on matrices this small: a LASSO took eighteen times as long.
+            # Threads cost more than they save on matrices this small: on a busy machine a LASSO took far longer.
             with algebra().limit(limits=1, user_api="blas"):
                 found.append(self._regress_stack(part, origins, leads))
         return np.concatenate([each[0] for each in found], axis=1), np.concatenate([each[1] for each in found], axis=1)

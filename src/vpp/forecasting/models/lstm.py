@@ -1,4 +1,4 @@
-"""An LSTM over the last week: its final state and the clock of each step ahead give the difference from last week.
+"""An LSTM over the last three days: its final state and the clock of each step ahead give what differs from last week.
 
 Source: Hochreiter and Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735.
 

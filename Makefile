@@ -18,7 +18,7 @@ BENCH := $(VENV)/.bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env run test test-slow check fix neural bench lock clean
+.PHONY: help env run test test-slow chaos soak check fix neural bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -34,6 +34,12 @@ test: $(DEV) ## Install and run every test that takes less than minutes (ARGS="-
 
 test-slow: $(DEV) ## Run the tests that take minutes
 	@$(PYTEST) -m slow $(ARGS)
+
+chaos: $(DEV) ## Kill, cut and freeze every part of the data plane twenty times under load
+	@$(PYTEST) -m slow tests/e2e --ignore tests/e2e/test_soak.py $(ARGS)
+
+soak: $(DEV) ## A day of data in a minute: memory and open files (VPP_SOAK_HOURS=240 for ten days)
+	@$(BIN)/python -m pytest -m slow tests/e2e/test_soak.py -s $(ARGS)
 
 check: $(DEV) ## Lint, format, types, import rules, house rules; changes nothing
 	@$(BIN)/ruff check .

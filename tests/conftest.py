@@ -6,10 +6,15 @@ import os
 import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from servers.mosquitto import Mosquitto
+from servers.postgres import Postgres
+from servers.process import MissingServerError, ServerProcess
+from servers.redis import Redis
+from servers.tansu import Tansu
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -52,6 +57,45 @@ def need_command() -> Callable[..., str]:
         pytest.skip(message)
 
     return find
+
+
+ServerT = TypeVar("ServerT", bound=ServerProcess)
+
+
+def running(make: Callable[[], ServerT]) -> Generator[ServerT, None, None]:
+    """Yield a server; where its program is missing, fail in CI and skip elsewhere."""
+    try:
+        server = make()
+    except MissingServerError as fault:
+        if IN_CI:
+            pytest.fail(f"{fault}; .ci/run is to install it")
+        pytest.skip(str(fault))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mosquitto, None, None]:
+    """Return a running MQTT broker; tests that kill it start their own."""
+    yield from running(lambda: Mosquitto(tmp_path_factory.mktemp("mosquitto")))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres, None, None]:
+    """Return a running PostgreSQL; every test makes a database of its own in it."""
+    yield from running(lambda: Postgres(tmp_path_factory.mktemp("postgres")))
+
+
+@pytest.fixture(scope="session")
+def tansu(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tansu, None, None]:
+    """Return a running broker of the Kafka protocol."""
+    yield from running(lambda: Tansu(tmp_path_factory.mktemp("tansu")))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Redis, None, None]:
+    """Return a running Redis."""
+    yield from running(lambda: Redis(tmp_path_factory.mktemp("redis")))
 
 
 @pytest.hookimpl(wrapper=True)

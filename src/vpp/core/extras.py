@@ -36,7 +36,14 @@ class Extra:
     @property
     def missing(self) -> tuple[str, ...]:
         """Modules that are not installed."""
-        return tuple(module for module in self.modules if find_spec(module) is None)
+        return tuple(module for module in self.modules if not _is_there(module))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is not there either
+        return False
 
 
 EXTRAS: tuple[Extra, ...] = (
@@ -47,6 +54,13 @@ EXTRAS: tuple[Extra, ...] = (
     Extra("neural", ("torch",), "N-BEATS and LSTM among the forecasting models"),
     Extra("tune", ("optuna",), "tuning of forecasting models within a time budget"),
     Extra("ray", ("ray",), "training of thousands of sources on a Ray cluster"),
+    Extra("postgres", ("psycopg",), "PostgreSQL and TimescaleDB as the store"),
+    Extra("kafka", ("confluent_kafka",), "Kafka as the bus"),
+    Extra(
+        "edge", ("pymodbus", "sunspec2", "ocpp", "influxdb_client", "google.protobuf"), "real devices at the gateway"
+    ),
+    Extra("redis", ("redis",), "one live view over several API processes"),
+    Extra("mongo", ("pymongo",), "MongoDB as a second home of telemetry"),
     Extra("plots", ("matplotlib",), "the plots of the examples"),
     Extra("pulp", ("pulp",), "plans written as PuLP problems, and CBC as a second solver in the fallback chain"),
 )

@@ -17,17 +17,23 @@ from vpp.core.messages import (
     Award,
     Champion,
     Command,
+    Delivery,
     Event,
     Forecast,
     ForecastScore,
+    Heartbeat,
+    Intake,
     Offer,
     Readings,
+    Refusal,
     Schedule,
     SeriesKey,
 )
 from vpp.core.time import TimeGrid
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+ItemT = TypeVar("ItemT")
 ProblemT_contra = TypeVar("ProblemT_contra", contravariant=True)
 
 
@@ -62,6 +68,38 @@ class SeriesTable:
         return column
 
 
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """One series in buckets of time; buckets without a reading are left out.
+
+    Parameters
+    ----------
+    key : SeriesKey
+        The series.
+    bucket_s : int
+        Length of a bucket [s]; buckets begin at whole multiples of it since 1970 (UTC).
+    time_s : int array, shape (n,)
+        Where the buckets begin, ascending [epoch s].
+    count : int array, shape (n,)
+        Readings in each, 1 or more.
+    total, low, high : float arrays, shape (n,)
+        Their sum, least and greatest, in the metric's unit.
+    """
+
+    key: SeriesKey
+    bucket_s: int
+    time_s: Counts
+    count: Counts
+    total: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of the readings of each bucket, shape (n,)."""
+        return self.total / self.count
+
+
 @runtime_checkable
 class Clock(Protocol):
     """The only reader of time. Live it is the wall; in a back-test it is the data."""
@@ -91,15 +129,22 @@ class Device(Protocol):
 
 
 @runtime_checkable
-class Bus(Protocol):
-    """Carries readings from producers to one consumer, in order per source."""
+class Bus(Protocol[ItemT]):
+    """Carries items from producers to one consumer, in order per source: parcels between machines, readings within one.
 
-    def publish(self, readings: Readings) -> None:
-        """Hand over readings; returns when the bus holds them."""
+    What was consumed and not acknowledged comes again, after a crash too where the bus outlives its processes.
+    """
+
+    def publish(self, items: Sequence[ItemT]) -> None:
+        """Hand over items; returns when the bus holds them all, and raises ``StoreError`` when it does not."""
         ...
 
-    def consume(self, *, most: int = 512) -> list[Readings]:
-        """Return what has arrived and was not yet acknowledged, at most ``most`` batches."""
+    def consume(self, *, most: int = 512, wait_s: float = 0.0) -> list[ItemT]:
+        """Return what has arrived and was not yet acknowledged, at most ``most`` items.
+
+        Without any, wait up to ``wait_s`` seconds for the first. Called again without ``acknowledge`` between, it
+        returns the same items first.
+        """
         ...
 
     def acknowledge(self) -> None:
@@ -122,6 +167,45 @@ class Store(Protocol):
 
     def write_readings(self, readings: Readings) -> int:
         """Keep readings and return how many rows were new."""
+        ...
+
+    def take(self, delivery: Delivery) -> Intake:
+        """Keep a delivery, whole or not at all: each message once, however often and in whatever order it comes.
+
+        A message is known by its origin. Readings are kept as by ``write_readings``; a refusal is kept once, known by
+        its digest. When it returns, all of it is durable.
+        """
+        ...
+
+    def refusals(self, *, plant: str | None = None, most: int = 100) -> list[Refusal]:
+        """Return the newest refusals, newest first, of one plant or of all."""
+        ...
+
+    def refusal_count(self, *, plant: str | None = None) -> int:
+        """Return how many refusals are kept, of one plant or of all."""
+        ...
+
+    def aggregates(
+        self, plant: str, keys: Sequence[SeriesKey], start: datetime, end: datetime, *, bucket_s: int
+    ) -> list[Aggregates]:
+        """Return series in buckets of time, one answer for each key, from the winning readings that start in the span.
+
+        Parameters
+        ----------
+        start, end : datetime
+            Whole multiples of ``bucket_s`` since 1970.
+        bucket_s : int
+            A divisor or a multiple of a minute that divides a day, or whole days [s]. From a minute on, roll-ups
+            that are kept beside the readings answer; they hold late and revised readings too.
+        """
+        ...
+
+    def write_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep what a service counted; it replaces what the same service told before."""
+        ...
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """Return what every service told last, by name."""
         ...
 
     def series(

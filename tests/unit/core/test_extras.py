@@ -37,7 +37,10 @@ def test_a_module_that_lacks_something_itself_is_not_called_missing(
 
 
 def test_an_extra_knows_what_it_lacks() -> None:
-    assert Extra("x", ("json", "no_such_package"), "nothing").missing == ("no_such_package",)
+    assert Extra("x", ("json", "no_such_package", "no_such.part"), "nothing").missing == (
+        "no_such_package",
+        "no_such.part",
+    )
     assert Extra("x", ("json",), "nothing").missing == ()
 
 

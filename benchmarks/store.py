@@ -22,7 +22,7 @@ from vpp.core.messages import Readings, SeriesKey
 from vpp.core.ports import Store
 from vpp.core.time import TimeGrid, from_epoch_s
 from vpp.store.memory import MemoryStore
-from vpp.store.schema import migrations, upgrade
+from vpp.store.schema import upgrade
 from vpp.store.sqlite import SqliteStore
 
 PLANT = "bench"
@@ -52,7 +52,7 @@ def bare_rows_per_s(folder: Path, batches: list[Readings]) -> float:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        upgrade(connection, path=str(path), steps=migrations())
+        upgrade(connection)
         names = [(i + 1, PLANT, key.source, key.metric) for i, key in enumerate(KEYS)]
         connection.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", names)
         begin = time.perf_counter()

@@ -7,19 +7,25 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from servers.postgres import Postgres
 
 from vpp.core.ports import Store
 from vpp.store.memory import MemoryStore
+from vpp.store.open import open_store
 from vpp.store.sqlite import SqliteStore
 from vpp.testing.store import CHECKS, Check, check_store
 
+NUMBERS = count()
 
-@pytest.fixture(params=["memory", "sqlite"])
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.server)])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    numbers = count()
     if request.param == "memory":
         return MemoryStore
-    return lambda: SqliteStore(tmp_path / f"{next(numbers)}.db")
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / f"{next(NUMBERS)}.db")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return lambda: open_store(postgres.new_database(f"contract{next(NUMBERS)}"))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

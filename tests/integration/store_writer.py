@@ -3,7 +3,7 @@
 It prints ``ack N`` after each write that returned, ``failed N`` after one that raised ``StoreError``. It never closes
 the store: what was acknowledged must be there without.
 
-Run: python store_writer.py PATH FIRST_BATCH BATCHES CHECKPOINT_BYTES [careless]
+Run: python store_writer.py PATH FIRST_BATCH BATCHES CHECKPOINT_BYTES [careless], where PATH may be the URL of a store.
 
 ``careless`` commits without fsync, to prove that the tests would notice.
 """
@@ -18,6 +18,7 @@ import numpy as np
 
 from vpp.core.errors import StoreError
 from vpp.core.messages import Readings, SeriesKey
+from vpp.store.open import open_store
 from vpp.store.sqlite import SqliteStore
 
 PLANT = "homes"
@@ -39,19 +40,20 @@ def say(line: str) -> None:
 
 def main(path: str, first: int, batches: int, checkpoint_bytes: int, *, careless: bool) -> None:
     try:
-        store = SqliteStore(Path(path), checkpoint_bytes=checkpoint_bytes)
+        store = open_store(path) if "://" in path else SqliteStore(Path(path), checkpoint_bytes=checkpoint_bytes)
     except StoreError as fault:
         say(f"unopened {fault}")
         os._exit(3)
     if careless:
+        assert isinstance(store, SqliteStore)
         with store._database._write_lock:
-            store._database._writer.execute("PRAGMA synchronous = NORMAL")
+            store._database._driver.execute("PRAGMA synchronous = NORMAL")
     say("open")
     for number in range(first, first + batches):
         try:
             store.write_readings(batch(number))
         except StoreError as fault:
-            say(f"failed {number} {'halted' if store.halted else 'open'} {fault}")
+            say(f"failed {number} {'halted' if getattr(store, 'halted', None) else 'open'} {fault}")
         else:
             say(f"ack {number}")
     os._exit(0)

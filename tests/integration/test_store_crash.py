@@ -29,6 +29,7 @@ WRITER = Path(__file__).with_name("store_writer.py")
 WRITER_NAMES = runpy.run_path(str(WRITER))
 SECONDS_PER_BATCH = WRITER_NAMES["SECONDS_PER_BATCH"]
 SMALL_LOG_BYTES = 60_000
+FAULTY_BATCHES = 20
 SECTOR_BYTES = 512
 TRACED = "fsync,fdatasync,write,pwrite64,ftruncate"
 
@@ -168,6 +169,11 @@ def read_trace(trace: Path) -> list[Call]:
     return calls
 
 
+def _opened(calls: Sequence[Call]) -> int:
+    """Return the place of the call that says that the store is open."""
+    return next(i for i, call in enumerate(calls) if call.path == "stdout")
+
+
 def _unhex(text: str) -> bytes:
     return bytes.fromhex(text.replace("\\x", ""))
 
@@ -256,7 +262,7 @@ def test_no_acknowledgement_before_its_fsync(strace: str, tmp_path: Path) -> Non
 def test_power_cut_at_any_moment_loses_nothing(strace: str, tmp_path: Path) -> None:
     path, calls = trace_writer(strace, tmp_path)
     assert any(call.path == str(path) and call.name == "fdatasync" for call in calls[80:]), "the log was never folded"
-    begun = next(i for i, call in enumerate(calls) if call.path == "stdout")
+    begun = _opened(calls)
     rng = new_rng()
     cuts = {*rng.integers(begun, len(calls) + 1, size=70).tolist(), len(calls)}
     disk = ModelDisk(path)
@@ -279,12 +285,31 @@ def test_power_cut_model_catches_a_careless_writer(strace: str, tmp_path: Path) 
         disk.check_after_cut(tmp_path / "lost", None)
 
 
+@pytest.fixture(scope="module")
+def calls_of_a_run(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
+    """Return the calls of a writer to which nothing happens, so that faults can be spread over all of them."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return []
+    folder = tmp_path_factory.mktemp("whole")
+    run_traced(strace, folder / "trace", writer_command(folder / "plant.db", 0, FAULTY_BATCHES))
+    return read_trace(folder / "trace")
+
+
 @pytest.mark.server
-@pytest.mark.parametrize("nth", range(1, 21))
-def test_failed_fsync_is_never_acknowledged(strace: str, tmp_path: Path, nth: int) -> None:
+@pytest.mark.parametrize("place", range(24))
+def test_failed_fsync_is_never_acknowledged(
+    strace: str, calls_of_a_run: list[Call], tmp_path: Path, place: int
+) -> None:
     path, trace = tmp_path / "plant.db", tmp_path / "trace"
+    syncs = [call for call in calls_of_a_run if call.name in ("fsync", "fdatasync")]
+    # The first half while the file is opened and its tables are made, the other half while readings are written.
+    opened = sum(call in syncs for call in calls_of_a_run[: _opened(calls_of_a_run)])
+    # A failure behind the last write is seen by nobody, so that the last few are left out.
+    half = (0, opened) if place < 12 else (opened, len(syncs) - 5)
+    nth = 1 + half[0] + (half[1] - half[0]) * (place % 12) // 12
     rule = f"fsync,fdatasync:error=EIO:when={nth}"
-    lines = run_traced(strace, trace, writer_command(path, 0, 12), rule)
+    lines = run_traced(strace, trace, writer_command(path, 0, FAULTY_BATCHES), rule)
     disk = ModelDisk(path)
     calls = read_trace(trace)
     for call in calls:
@@ -296,8 +321,7 @@ def test_failed_fsync_is_never_acknowledged(strace: str, tmp_path: Path, nth: in
         assert all("halted" in lines[i] or lines[i].startswith("unopened") for i in failed), lines
     else:
         # SQLite passes over a failed flush of the folder; the store then flushes it itself before it opens.
-        opened = next(i for i, call in enumerate(calls) if call.path == "stdout")
-        folder = [call.result for call in calls[:opened] if call.path == str(tmp_path)]
+        folder = [call.result for call in calls[: _opened(calls)] if call.path == str(tmp_path)]
         assert fault.path == str(tmp_path)
         assert folder[-1] == 0
     disk.check_after_cut(tmp_path / "lost", None)
@@ -310,14 +334,22 @@ def test_failed_fsync_is_never_acknowledged(strace: str, tmp_path: Path, nth: in
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("nth", [40, 45, 50, 61, 72, 83, 94])
-def test_no_space_at_any_write_keeps_nothing_half(strace: str, tmp_path: Path, nth: int) -> None:
+@pytest.mark.parametrize("place", range(8))
+def test_no_space_at_any_write_keeps_nothing_half(
+    strace: str, calls_of_a_run: list[Call], tmp_path: Path, place: int
+) -> None:
     path = tmp_path / "plant.db"
+    before = sum(call.name == "pwrite64" for call in calls_of_a_run[: _opened(calls_of_a_run)])
+    written = sum(call.name == "pwrite64" for call in calls_of_a_run) - before
+    # The first fault falls on the opening, the others on the writes of the first batches; the last ones are to go well.
+    nth = before - 20 if place == 0 else before + written * place // 12
     rule = f"pwrite64:error=ENOSPC:when={nth}..{nth + 2}"
-    lines = run_traced(strace, tmp_path / "trace", writer_command(path, 0, 20), rule)
-    if not lines[0].startswith("unopened"):
-        assert any("disk is full" in line for line in lines), lines
-        assert lines[-1] == "ack 19", "the store did not recover"
+    lines = run_traced(strace, tmp_path / "trace", writer_command(path, 0, FAULTY_BATCHES), rule)
+    assert any("disk is full" in line for line in lines), lines
+    if place == 0:
+        assert lines[0].startswith("unopened")
+    else:
+        assert lines[-1] == f"ack {FAULTY_BATCHES - 1}", "the store did not recover"
     check_kept(path, acknowledged(lines))
 
 

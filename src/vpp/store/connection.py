@@ -10,18 +10,25 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Pool, QueuePool, StaticPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from vpp.core.errors import ClosedError, InvalidInputError, StoreError
-from vpp.store.schema import check_owner, upgrade
+from vpp.store.schema import HEAD, NEWEST, Progress, check_owner, check_version, schema_version, upgrade
 
 DEFAULT_CHECKPOINT_BYTES = 4 * 1024 * 1024
 MOST_IDLE_READERS = 8
 
+Answer = TypeVar("Answer")
 
-class Database:
+
+class SqliteDatabase:
     """The connections to one store file.
 
     Parameters
@@ -32,6 +39,10 @@ class Database:
         How long to wait for another process that writes [s].
     checkpoint_bytes : int
         Length of the write-ahead log from which it is folded into the file [bytes].
+    to : str
+        Schema version up to which a file that is behind is brought.
+    progress : callable, optional
+        See ``vpp.store.upgrading.upgrade_engine``.
 
     Raises
     ------
@@ -40,7 +51,13 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, *, busy_timeout_s: float = 5.0, checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: float = 5.0,
+        checkpoint_bytes: int = DEFAULT_CHECKPOINT_BYTES,
+        to: str = NEWEST,
+        progress: Progress | None = None,
     ) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
@@ -48,32 +65,40 @@ class Database:
         self._checkpoint_bytes = checkpoint_bytes
         self._checkpoint_at_bytes = checkpoint_bytes
         self._write_lock = threading.Lock()
-        self._reader_lock = threading.Lock()
-        self._idle_readers: list[sqlite3.Connection] = []
         self._halted: str | None = None
         self._closed = False
         if not path.parent.is_dir():
             raise StoreError(f"{path}: the folder {path.parent} does not exist; make it first")
         try:
-            self._writer = self._connect()
+            driver = self._connect()
         except sqlite3.Error as fault:
             raise self._fault(fault) from fault
         try:
-            self._prepare_writer()
-        except sqlite3.Error as fault:
-            self._writer.close()
+            writer = _engine(lambda: driver, "BEGIN IMMEDIATE", StaticPool)
+            self._prepare(driver, writer, to, progress)
+            self._driver = driver
+            self._writer = writer.connect()
+        except (sqlite3.Error, DBAPIError) as fault:
+            driver.close()
             raise self._fault(fault) from fault
         except StoreError:
-            self._writer.close()
+            driver.close()
             raise
+        # As many readers as ask; those beyond a few are closed when they are done.
+        self._readers = _engine(self._connect_reader, "BEGIN", QueuePool, pool_size=MOST_IDLE_READERS, max_overflow=-1)
 
     @property
     def halted(self) -> str | None:
         """Why no write is taken any more; None while all is well."""
         return self._halted
 
+    def run(self, action: Callable[[Connection], Answer]) -> Answer:
+        """Return what an action in a transaction of its own returns; see ``write``."""
+        with self.write() as connection:
+            return action(connection)
+
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[Connection]:
         """Run a block as one transaction; when the block has ended it is on the disk.
 
         Raises
@@ -87,21 +112,17 @@ class Database:
             self._refuse_closed()
             if self._halted is not None:
                 raise StoreError(f"{self.path}: halted after: {self._halted}; check the disk, then open the store anew")
-            connection = self._writer
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except sqlite3.Error as fault:
+                with self._writer.begin():
+                    yield self._writer
+            except (sqlite3.Error, DBAPIError) as fault:
                 raise self._fault(fault) from fault
             except UnicodeEncodeError as fault:
                 raise _bad_text(fault) from fault
-            finally:
-                self._roll_back(connection)
-            self._fold_long_log(connection)
+            self._fold_long_log()
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Connection]:
         """Run a block of reads on one snapshot, beside the writer and other readers.
 
         Raises
@@ -111,28 +132,24 @@ class Database:
         ClosedError
             After ``close``.
         """
-        connection = self._take_reader()
+        self._refuse_closed()
         try:
-            connection.execute("BEGIN")
-            yield connection
-        except sqlite3.Error as fault:
+            with self._readers.begin() as connection:
+                yield connection
+        except (sqlite3.Error, DBAPIError) as fault:
             raise self._fault(fault) from fault
         except UnicodeEncodeError as fault:
             raise _bad_text(fault) from fault
-        finally:
-            self._roll_back(connection)
-            self._give_back_reader(connection)
 
     def close(self) -> None:
         """Close all connections; the last one folds the log into the file."""
-        with self._write_lock, self._reader_lock:
+        with self._write_lock:
             if self._closed:
                 return
             self._closed = True
-            for connection in self._idle_readers:
-                connection.close()
-            self._idle_readers.clear()
+            self._readers.dispose()
             self._writer.close()
+            self._driver.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -141,9 +158,14 @@ class Database:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         return connection
 
-    def _prepare_writer(self) -> None:
-        connection = self._writer
-        check_owner(connection, str(self.path))
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection, engine: Engine, to: str, progress: Progress | None) -> None:
+        name = str(self.path)
+        check_owner(connection, name)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             raise StoreError(f"{self.path}: this file system cannot hold a write-ahead log (journal mode {mode!r})")
@@ -158,7 +180,12 @@ class Database:
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ):
             connection.execute(pragma).fetchall()
-        upgrade(connection, path=str(self.path))
+        check_version(connection, name)
+        upgrade(connection)
+        if schema_version(connection) < HEAD:
+            # Alembic takes its time to load, and only a file that is behind needs it.
+            import_module("vpp.store.upgrading").upgrade_engine(engine, name=name, to=to, progress=progress)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         connection.execute("PRAGMA foreign_keys = ON")
         self._flush_folder()
 
@@ -175,7 +202,7 @@ class Database:
         except OSError as fault:
             raise StoreError(f"{self.path.parent}: the folder cannot be flushed ({fault}); check the disk") from fault
 
-    def _fold_long_log(self, connection: sqlite3.Connection) -> None:
+    def _fold_long_log(self) -> None:
         """Fold a long log into the file. SQLite's own way hides a failed fsync, so it is switched off.
 
         What was written stays safe in the log whether or not this succeeds, so the write itself is not failed.
@@ -191,17 +218,14 @@ class Database:
         # A reader may hold the log open; then try again only after as much again was written.
         self._checkpoint_at_bytes = length + self._checkpoint_bytes
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error as fault:
             self._fault(fault)
 
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-
-    def _fault(self, fault: sqlite3.Error) -> StoreError:
+    def _fault(self, fault: sqlite3.Error | DBAPIError) -> StoreError:
         """Return the error to raise, and halt when the disk or the file can no longer be trusted."""
+        if isinstance(fault, DBAPIError):
+            return self._fault(fault.orig) if isinstance(fault.orig, sqlite3.Error) else StoreError(str(fault))
         name = getattr(fault, "sqlite_errorname", type(fault).__name__)
         if name == "SQLITE_FULL":
             return StoreError(f"{self.path}: the disk is full; nothing was kept, free some space and write again")
@@ -213,28 +237,20 @@ class Database:
             self._halted = f"{fault} ({name})"
         return StoreError(f"{self.path}: {fault} ({name}); nothing of it was kept")
 
-    def _take_reader(self) -> sqlite3.Connection:
-        with self._reader_lock:
-            self._refuse_closed()
-            if self._idle_readers:
-                return self._idle_readers.pop()
-        try:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-        except sqlite3.Error as fault:
-            raise self._fault(fault) from fault
-        return connection
-
-    def _give_back_reader(self, connection: sqlite3.Connection) -> None:
-        with self._reader_lock:
-            if not self._closed and len(self._idle_readers) < MOST_IDLE_READERS:
-                self._idle_readers.append(connection)
-                return
-        connection.close()
-
     def _refuse_closed(self) -> None:
         if self._closed:
             raise ClosedError(f"{self.path}: the store is closed; open it anew")
+
+
+def _engine(creator: Callable[[], sqlite3.Connection], begin: str, pool: type[Pool], **settings: Any) -> Engine:
+    """Return an engine over connections of which each transaction begins in one way."""
+    engine = create_engine("sqlite://", creator=creator, poolclass=pool, **settings)
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _bad_text(fault: UnicodeEncodeError) -> InvalidInputError:

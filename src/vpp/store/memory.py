@@ -16,48 +16,29 @@ from vpp.core.messages import (
     Award,
     Champion,
     Command,
+    Delivery,
     Event,
     Forecast,
     ForecastScore,
+    Heartbeat,
+    Intake,
     Readings,
+    Refusal,
     Schedule,
     SeriesKey,
 )
-from vpp.core.ports import SeriesTable
+from vpp.core.ports import Aggregates, SeriesTable
 from vpp.core.time import TimeGrid, epoch_s, from_epoch_s, require_aware
+from vpp.store.buckets import check_buckets, fill_buckets
 from vpp.store.codec import check_ack, check_command, check_score, decode_fields, encode_fields
 from vpp.store.columns import SeriesColumns
-from vpp.store.placing import Rows, covering, gather, known_by_s, place
+from vpp.store.memory_intake import MemoryIntake
+from vpp.store.memory_record import PlantRecord
+from vpp.store.placing import FOREVER_S, Rows, covering, gather, known_by_s, place
 from vpp.store.timeline import Timeline
 
 # Up to so many values per series a loop over rows is faster than sorting them by series.
 FEW_ROWS_PER_SERIES = 4
-
-
-class _PlantRecord:
-    """Everything of one plant."""
-
-    def __init__(self, keep: int | None) -> None:
-        self.series: dict[SeriesKey, SeriesColumns] = {}
-        self.forecasts: dict[tuple[str, SeriesKey], Timeline[Forecast]] = {}
-        self.scores: dict[tuple[str, SeriesKey], dict[tuple[datetime, str], ForecastScore]] = {}
-        self.champions: dict[SeriesKey, Timeline[Champion]] = {}
-        self.schedules: Timeline[Schedule] = Timeline(keep=keep)
-        self.commands: Timeline[Command] = Timeline()
-        self.command_ids: dict[str, Command] = {}
-        self.acks: Timeline[Ack] = Timeline()
-        self.known_acks: set[Ack] = set()
-        self.awards: Timeline[Award] = Timeline()
-        self.events: Timeline[Event] = Timeline()
-        self._recent_keys: tuple[SeriesKey, ...] = ()
-        self._recent_series: list[SeriesColumns] = []
-
-    def columns_of(self, keys: tuple[SeriesKey, ...]) -> list[SeriesColumns]:
-        """Return the columns of series, new ones where there are none; a device sends the same keys each time."""
-        if keys is not self._recent_keys:
-            self._recent_series = [self.series.setdefault(key, SeriesColumns()) for key in keys]
-            self._recent_keys = keys
-        return self._recent_series
 
 
 class MemoryStore:
@@ -95,7 +76,8 @@ class MemoryStore:
             raise InvalidInputError("keep", keep, "1 or more, or None to keep all")
         self._keep = keep
         self._lock = threading.RLock()
-        self._plants: dict[str, _PlantRecord] = {}
+        self._plants: dict[str, PlantRecord] = {}
+        self._intake = MemoryIntake()
         self._closed = False
 
     def write_readings(self, readings: Readings) -> int:
@@ -116,6 +98,49 @@ class MemoryStore:
                 of_one.extend(ordered.take(slice(int(bounds[i]), int(bounds[i + 1]))))
                 for i, of_one in enumerate(series)
             )
+
+    def take(self, delivery: Delivery) -> Intake:
+        """Keep a delivery, whole or not at all: each message once."""
+        with self._lock:
+            self._refuse_closed()
+            sorted_out = self._intake.sort_out(delivery)
+            rows = sum(self.write_readings(readings) for readings in sorted_out.readings)
+            return self._intake.keep(sorted_out, rows=rows)
+
+    def refusals(self, *, plant: str | None = None, most: int = 100) -> list[Refusal]:
+        """Return the newest refusals, newest first, of one plant or of all."""
+        with self._lock:
+            self._refuse_closed()
+            return self._intake.refusals(plant)[: max(0, most)]
+
+    def refusal_count(self, *, plant: str | None = None) -> int:
+        """Return how many refusals are kept, of one plant or of all."""
+        with self._lock:
+            self._refuse_closed()
+            return len(self._intake.refusals(plant))
+
+    def aggregates(
+        self, plant: str, keys: Sequence[SeriesKey], start: datetime, end: datetime, *, bucket_s: int
+    ) -> list[Aggregates]:
+        """Return series in buckets of time, straight from the winning readings that start in the span."""
+        span = check_buckets(start, end, bucket_s)
+        with self._lock:
+            of_plant = self._seen(plant).series
+            nothing = SeriesColumns()
+            rows = [of_plant.get(key, nothing).read(*span, FOREVER_S) for key in keys]
+        return [fill_buckets(key, of.time_s, of.value, bucket_s=bucket_s) for key, of in zip(keys, rows, strict=True)]
+
+    def write_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Keep what a service counted; it replaces what the same service told before."""
+        with self._lock:
+            self._refuse_closed()
+            self._intake.note(heartbeat)
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """Return what every service told last, by name."""
+        with self._lock:
+            self._refuse_closed()
+            return self._intake.heartbeats()
 
     def series(
         self,
@@ -348,17 +373,17 @@ class MemoryStore:
             self._closed = True
             self._plants.clear()
 
-    def _record(self, plant: str) -> _PlantRecord:
+    def _record(self, plant: str) -> PlantRecord:
         self._refuse_closed()
         record = self._plants.get(plant)
         if record is None:
-            record = self._plants[plant] = _PlantRecord(self._keep)
+            record = self._plants[plant] = PlantRecord(self._keep)
         return record
 
-    def _seen(self, plant: str) -> _PlantRecord:
+    def _seen(self, plant: str) -> PlantRecord:
         """Return what there is of a plant; to ask for an unknown one leaves no trace."""
         self._refuse_closed()
-        return self._plants.get(plant) or _PlantRecord(None)
+        return self._plants.get(plant) or PlantRecord(None)
 
     def _refuse_closed(self) -> None:
         if self._closed:

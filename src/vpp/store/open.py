@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from vpp.core.errors import InvalidInputError, UnknownNameError
+from importlib import import_module
+from typing import cast
+
+from vpp.core.extras import require
 from vpp.core.ports import Store
 from vpp.store.memory import MemoryStore
 from vpp.store.sqlite import SqliteStore
-
-SCHEMES = ("memory", "sqlite")
+from vpp.store.urls import sqlite_path, store_scheme
 
 
 def open_store(url: str) -> Store:
@@ -18,6 +20,7 @@ def open_store(url: str) -> Store:
     url : str
         ``memory://`` keeps everything in this process. ``sqlite:///plant.db`` is a file beside the working
         directory, ``sqlite:////var/lib/vpp/plant.db`` one with an absolute path.
+        ``postgresql://user:password@host:5432/database`` is a database on a server; it takes the extra ``postgres``.
 
     Raises
     ------
@@ -26,20 +29,20 @@ def open_store(url: str) -> Store:
     InvalidInputError
         When the rest of the URL does not fit the scheme.
     StoreError
-        When the file cannot be opened.
+        When the file cannot be opened, or the server cannot be reached.
+    MissingExtraError
+        When the driver for the database is not installed.
 
     Examples
     --------
     >>> type(open_store("memory://")).__name__
     'MemoryStore'
     """
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme not in SCHEMES:
-        raise UnknownNameError("store URL scheme", scheme, [f"{name}://" for name in SCHEMES])
+    scheme = store_scheme(url)
     if scheme == "memory":
-        if rest:
-            raise InvalidInputError("store", url, "memory:// and nothing behind it")
         return MemoryStore()
-    if not rest.startswith("/") or rest.endswith("/"):
-        raise InvalidInputError("store", url, "sqlite:///relative/plant.db or sqlite:////absolute/plant.db")
-    return SqliteStore(rest[1:])
+    if scheme == "postgresql":
+        require("psycopg", extra="postgres")
+        # The driver takes its time to load, and only this store needs it.
+        return cast(Store, import_module("vpp.store.postgres").PostgresStore(url))
+    return SqliteStore(sqlite_path(url))

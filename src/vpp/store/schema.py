@@ -1,4 +1,4 @@
-"""The schema of the SQLite store and its upgrade, one transaction per step.
+"""The version of a SQLite file, and its first steps, one transaction each; ``vpp.store.upgrading`` runs the others.
 
 Invariant: ``PRAGMA user_version`` is the number of steps applied and changes in the same transaction as the
 tables, so that a process killed at any moment leaves a whole step or none and the next start goes on from there.
@@ -7,7 +7,7 @@ tables, so that a process killed at any moment leaves a whole step or none and t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -17,12 +17,25 @@ APPLICATION_ID = 0x76707073
 """The letters ``vpps``, kept in the file's header."""
 
 
+HEAD = max(
+    int(entry.name[:4])
+    for entry in (files("vpp.store") / "migrations" / "versions").iterdir()
+    if entry.name[:4].isdigit()
+)
+"""Number of the newest step. Its file's name says it, so that to know it nothing is loaded."""
+NEWEST = "head"
+"""Names the newest version, whatever its number."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told of each step, before it runs: its version, its number among those to do, and how many there are."""
+
+
 @cache
 def migrations() -> tuple[str, ...]:
-    """Return the scripts of all steps, oldest first.
+    """Return the scripts of the first steps, oldest first.
 
-    >>> len(migrations()) >= 3
-    True
+    >>> len(migrations())
+    4
     """
     folder = files("vpp.store") / "migrations"
     scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
@@ -61,22 +74,31 @@ def check_owner(connection: sqlite3.Connection, path: str) -> None:
         raise StoreError(f"{path}: a SQLite database of another program; give the path of a vpp store or a new file")
 
 
-def upgrade(connection: sqlite3.Connection, *, path: str, steps: Sequence[str] | None = None) -> int:
-    """Bring a database to the newest schema and return its version.
+def check_version(connection: sqlite3.Connection, path: str) -> None:
+    """Refuse a database that has had steps not known here.
+
+    Raises
+    ------
+    StoreError
+        When it is newer than this program.
+    """
+    version = schema_version(connection)
+    if version > HEAD:
+        raise StoreError(
+            f"{path}: schema version {version} is newer than this program knows ({HEAD}); "
+            "upgrade vpp, or open another file"
+        )
+
+
+def upgrade(connection: sqlite3.Connection, *, steps: Sequence[str] | None = None) -> int:
+    """Run the first steps that a database has not had and return its version.
 
     Parameters
     ----------
     connection : sqlite3.Connection
         In autocommit mode (``isolation_level=None``), with foreign keys off.
-    path : str
-        The file, for messages.
     steps : sequence of str, optional
-        Scripts of all steps, each of which ends by setting ``user_version``; those of this package by default.
-
-    Raises
-    ------
-    StoreError
-        When the database is newer than the steps known here.
+        Scripts of the steps, each of which ends by setting ``user_version``; those of this package by default.
     """
     scripts = migrations() if steps is None else steps
     while True:
@@ -84,12 +106,7 @@ def upgrade(connection: sqlite3.Connection, *, path: str, steps: Sequence[str] |
         connection.execute("BEGIN IMMEDIATE")
         try:
             version = schema_version(connection)
-            if version > len(scripts):
-                raise StoreError(
-                    f"{path}: schema version {version} is newer than this program knows ({len(scripts)}); "
-                    "upgrade vpp, or open another file"
-                )
-            if version == len(scripts):
+            if version >= len(scripts):
                 return version
             for statement in statements(scripts[version]):
                 connection.execute(statement)

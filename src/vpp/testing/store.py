@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,8 @@ from vpp.core.messages import DAY_AHEAD, MEMBER, Readings, SeriesKey
 from vpp.core.ports import Store
 from vpp.core.time import TimeGrid
 from vpp.testing import samples
-from vpp.testing.equality import difference
+from vpp.testing.promises import expect, refuses
+from vpp.testing.store_intake import INTAKE_CHECKS
 
 Check = Callable[[Store], None]
 
@@ -53,13 +53,6 @@ def check_store(make_store: Callable[[], Store]) -> None:
             check(store)
         finally:
             store.close()
-
-
-def expect(got: Any, want: Any, promise: str) -> None:
-    """Raise when what a store gave is not exactly what it promised."""
-    found = difference(got, want)
-    if found is not None:
-        raise AssertionError(f"{promise}: {found}")
 
 
 def quarter_hours(values: NDArray[np.float64], *, plant: str = PLANT, arrived_s: int | None = None) -> Readings:
@@ -241,7 +234,7 @@ def scores_come_back(store: Store) -> None:
     store.write_scores([again])
     expect(store.scores(PLANT, first.key, START, START + HOUR), [again, second], "the last written counts")
     lost = type(first)(**{**samples.as_fields(first), "pinball": float("nan")})
-    _refuses(lambda: store.write_scores([lost]), InvalidInputError, "a score that is not a number")
+    refuses(lambda: store.write_scores([lost]), InvalidInputError, "a score that is not a number")
 
 
 def champions_come_back(store: Store) -> None:
@@ -275,7 +268,7 @@ def commands_and_acks_come_back(store: Store) -> None:
     expect(store.commands(PLANT, START, START + 9 * HOUR), commands, "commands come back once")
     expect(store.commands(PLANT, START + HOUR, START + 2 * HOUR), commands[1:2], "the range excludes its end")
     other = type(commands[0])(**{**samples.as_fields(commands[0]), "power_kw": 99.0})
-    _refuses(lambda: store.write_commands([other]), InvalidInputError, "another command under a used id")
+    refuses(lambda: store.write_commands([other]), InvalidInputError, "another command under a used id")
     store.write_acks(acks)
     store.write_acks(acks)
     expect(store.acks(PLANT, START, START + 9 * HOUR), acks, "answers come back once")
@@ -332,21 +325,13 @@ def naive_times_are_refused(store: Store) -> None:
     """Check that a time without a zone is an error, and that a closed store says so."""
     naive = datetime(2020, 1, 1)  # noqa: DTZ001, that is the point
     grid = TimeGrid(START, 900, 1)
-    _refuses(lambda: store.series(PLANT, KEYS, grid, known_at=naive), InvalidInputError, "a naive known_at")
-    _refuses(lambda: store.commands(PLANT, naive, START), InvalidInputError, "a naive start")
-    _refuses(lambda: store.schedule(PLANT, issued_by=naive), InvalidInputError, "a naive issued_by")
+    refuses(lambda: store.series(PLANT, KEYS, grid, known_at=naive), InvalidInputError, "a naive known_at")
+    refuses(lambda: store.commands(PLANT, naive, START), InvalidInputError, "a naive start")
+    refuses(lambda: store.schedule(PLANT, issued_by=naive), InvalidInputError, "a naive issued_by")
     store.close()
     store.close()
-    _refuses(lambda: store.latest(PLANT), VppError, "reading from a closed store")
-    _refuses(lambda: store.write_readings(samples.readings()), VppError, "writing to a closed store")
-
-
-def _refuses(action: Callable[[], object], kind: type[Exception], what: str) -> None:
-    try:
-        action()
-    except kind:
-        return
-    raise AssertionError(f"{what} must raise {kind.__name__}")
+    refuses(lambda: store.latest(PLANT), VppError, "reading from a closed store")
+    refuses(lambda: store.write_readings(samples.readings()), VppError, "writing to a closed store")
 
 
 def _slow_means(written: Readings, grid: TimeGrid) -> NDArray[np.float64]:
@@ -380,4 +365,5 @@ CHECKS: tuple[Check, ...] = (
     awards_and_events_come_back,
     plants_are_walled_off,
     naive_times_are_refused,
+    *INTAKE_CHECKS,
 )

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from servers.postgres import Postgres
+from sqlalchemy import delete
 
 from vpp.core.errors import InvalidInputError
 from vpp.core.messages import Readings, SeriesKey
@@ -17,7 +19,9 @@ from vpp.core.ports import Store
 from vpp.core.time import TimeGrid, from_epoch_s
 from vpp.store.memory import MemoryStore
 from vpp.store.placing import covering, place
+from vpp.store.postgres import PostgresStore
 from vpp.store.sqlite import SqliteStore
+from vpp.store.tables import READINGS
 
 KEYS = (SeriesKey("a", "power_kw"), SeriesKey("b", "power_kw"))
 Row = tuple[int, int, int, int, float, int]
@@ -95,6 +99,19 @@ def test_memory_store_answers_as_the_reference(written: list[list[Row]]) -> None
 def test_sqlite_store_answers_as_the_reference(written: list[list[Row]]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(SqliteStore(Path(folder) / "plant.db")) as store:
         check(store, written)
+
+
+@pytest.mark.server
+def test_postgres_store_answers_as_the_reference(postgres: Postgres) -> None:
+    with closing(PostgresStore(postgres.new_database("reference"))) as store:
+
+        @settings(max_examples=40)
+        @given(batches)
+        def answers_as_the_reference(written: list[list[Row]]) -> None:
+            store._database.run(lambda connection: connection.execute(delete(READINGS)))
+            check(store, written)
+
+        answers_as_the_reference()
 
 
 def test_memory_store_grows_in_bulk_and_row_by_row() -> None:

@@ -37,11 +37,11 @@ def test_url_chooses_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert {path.name for path in tmp_path.iterdir()} == {"plant.db", "absolute.db"}
 
 
-@pytest.mark.parametrize("url", ["sqlit:///a.db", "plant.db", "", "postgresql://host/db"])
+@pytest.mark.parametrize("url", ["sqlit:///a.db", "plant.db", "", "postgres://host/db"])
 def test_unknown_scheme_names_the_valid_ones(url: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         open_store(url)
-    assert caught.value.known == ("memory://", "sqlite://")
+    assert caught.value.known == ("memory://", "postgresql://", "sqlite://")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite://plant.db", "memory://x"])
@@ -63,7 +63,7 @@ def test_what_was_kept_is_there_when_opened_again(tmp_path: Path) -> None:
 def test_settings_that_durability_rests_on(tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "plant.db")) as store, store._database.write() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
-        assert [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names] == ["wal", 2, 1, 0]
+        assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names] == ["wal", 2, 1, 0]
 
 
 def test_newer_database_is_refused(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_newer_database_is_refused(tmp_path: Path) -> None:
 def test_older_database_is_upgraded(tmp_path: Path) -> None:
     path = tmp_path / "plant.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        assert upgrade(connection, path=str(path), steps=migrations()[:1]) == 1
+        assert upgrade(connection, steps=migrations()[:1]) == 1
         connection.execute("INSERT INTO series VALUES (1, 'homes', 'home01', 'power_kw')")
         connection.execute("INSERT INTO readings VALUES (1, 0, 3600, 0, 3600, 1.5, 0)")
     with closing(SqliteStore(path)) as store:
@@ -92,7 +92,7 @@ def test_failed_step_leaves_the_step_before(tmp_path: Path) -> None:
     steps = (*migrations(), "CREATE TABLE half (id INTEGER);\nCREATE TABLE series (id INTEGER);")
     with closing(sqlite3.connect(tmp_path / "plant.db", isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError, match="already exists"):
-            upgrade(connection, path="plant.db", steps=steps)
+            upgrade(connection, steps=steps)
         assert schema_version(connection) == len(migrations())
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert "half" not in tables

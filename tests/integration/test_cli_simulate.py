@@ -116,7 +116,7 @@ def test_a_builtin_plant_tells_every_site(folder: Path) -> None:
         ((*SPAN, "--fleet", "5"), "a .parquet file for the fleet"),
         ((*SPAN, "--fleet", "5", "--output", "fleet.csv"), ".parquet"),
         ((*SPAN, "--resolution", "2h"), "1s to 1h, a part of a day"),
-        (("--bus", "kafka://broker:9092"), "no bus called 'kafka'; did you mean: memory"),
+        (("--bus", "kafk://broker:9092"), "no bus called 'kafk'; did you mean: kafka"),
         (("--continuous", "--interval", "soon"), "a duration such as"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -14,8 +16,8 @@ from vpp.core.time import parse_duration_s, parse_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from vpp.core.ports import Bus
     from vpp.runtime.simulation import PlantSimulation
+    from vpp.runtime.simulation_bus import SimulationPublisher
 
 DEFAULT_INTERVAL = "5s"
 DEFAULT_SCHEDULE = "15min"
@@ -50,7 +52,7 @@ def simulate(
         int | None, typer.Option(min=1, help="So many homes around the plant's place instead, to a .parquet file.")
     ] = None,
     bus: Annotated[
-        str | None, typer.Option(help="Publish to this bus too, e.g. memory:// (this process alone).")
+        str | None, typer.Option(help="Publish to this bus too, e.g. mqtt://host:1883 or kafka://host:9092.")
     ] = None,
 ) -> None:
     """Simulate a plant: weather, generation, loads, batteries, prices, meters.
@@ -124,7 +126,8 @@ def _once(simulation: PlantSimulation, bus: str | None) -> None:
     now = WallClock().now()
     with error_console().status("simulating"):
         told = simulation.at(now)
-    _tell(simulation, told, _opened(bus))
+    with _opened(bus, simulation) as publisher:
+        _tell(simulation, told, publisher)
 
 
 def _stream(
@@ -137,31 +140,34 @@ def _stream(
     interval_s = parse_duration_s(interval, field="--interval")
     simulation = PlantSimulation(config, seed=seed, resolution_s=step_s or resolution_for(interval_s))
     _note_place(simulation)
-    opened = _opened(bus)
-    for told in stream(simulation, WallClock(), interval_s=interval_s, aligned=aligned, count=count):
-        _tell(simulation, told, opened)
+    with _opened(bus, simulation) as publisher:
+        for told in stream(simulation, WallClock(), interval_s=interval_s, aligned=aligned, count=count):
+            _tell(simulation, told, publisher)
 
 
-def _opened(url: str | None) -> Bus | None:
-    from vpp.runtime.simulation_bus import open_bus
+@contextmanager
+def _opened(url: str | None, simulation: PlantSimulation) -> Iterator[SimulationPublisher | None]:
+    """Yield what publishes to a bus, or None where none is asked for."""
+    if url is None:
+        yield None
+        return
+    from vpp.runtime.simulation_bus import SimulationPublisher
 
-    return None if url is None else open_bus(url)
+    with closing(SimulationPublisher(url, simulation.setup.plant.id)) as publisher:
+        yield publisher
 
 
-def _tell(simulation: PlantSimulation, records: list[dict[str, Any]], bus: Bus | None) -> None:
+def _tell(simulation: PlantSimulation, records: list[dict[str, Any]], publisher: SimulationPublisher | None) -> None:
     import json
 
     for record in records:
         typer.echo(json.dumps(record, separators=(",", ":"), allow_nan=False))
-    if bus is not None:
-        from vpp.core.time import epoch_s, parse_time
-        from vpp.runtime.simulation_bus import readings_of
+    if publisher is not None:
+        from vpp.core.time import epoch_s
 
         stamp_s = epoch_s(parse_time(records[0]["timestamp"]))
-        bus.publish(readings_of(simulation.setup.plant, records, arrived_s=stamp_s + simulation.resolution_s))
-        heard = sum(len(batch) for batch in bus.consume())
-        bus.acknowledge()
-        typer.echo(f"published {heard} readings", err=True)
+        count = publisher.publish(records, issued_s=stamp_s + simulation.resolution_s)
+        typer.echo(f"published {count} readings", err=True)
 
 
 def _historical(simulation: PlantSimulation, start: datetime, end: datetime, output: Path | None) -> None:

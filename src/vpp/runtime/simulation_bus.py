@@ -1,4 +1,4 @@
-"""A bus by its address, and simulated records as the readings that travel on it.
+"""Simulated records as telemetry: every site's meter, and its batteries' state of charge, as one message of its node.
 
 On the bus the house's signs hold: positive toward the grid.
 """
@@ -8,48 +8,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from vpp.core.assets import Plant
-from vpp.core.errors import InvalidInputError, UnknownNameError
-from vpp.core.messages import POWER_KW, SOC, Readings, SeriesKey
+from vpp.core.messages import POWER_KW, SOC, Channel, Parcel
 from vpp.core.ports import Bus
 from vpp.core.time import epoch_s, parse_time
 from vpp.core.units import fraction_from_percent
-from vpp.streams.memory import MemoryBus
+from vpp.runtime.producing import Row, Speaker
+from vpp.streams.open import open_bus
 
-BUSES = ("memory",)
+MEMORY = "memory://"
 
 
-def open_bus(url: str) -> Bus:
-    """Return the bus behind an address, e.g. ``memory://``, which lives in this process.
+class SimulationPublisher:
+    """Publishes what simulated sites tell.
 
-    Raises
-    ------
-    InvalidInputError
-        When it is no address.
-    UnknownNameError
-        When no bus has that scheme; those that exist are named.
+    Parameters
+    ----------
+    url : str
+        The bus. On ``memory://`` without a name nobody listens, so nothing is held there.
+    plant : str
+        Plant id.
     """
-    scheme, mark, _rest = url.partition("://")
-    if not mark or not scheme:
-        raise InvalidInputError("--bus", url, f"an address such as {', '.join(f'{name}://' for name in BUSES)}")
-    if scheme not in BUSES:
-        raise UnknownNameError("bus", scheme, BUSES)
-    return MemoryBus()
+
+    def __init__(self, url: str, plant: str) -> None:
+        self._plant = plant
+        self._drains = url == MEMORY
+        self._bus: Bus[Parcel] = open_bus(url, channels=[Channel.TELEMETRY] if self._drains else [])
+        self._speakers: dict[str, Speaker] = {}
+
+    def publish(self, records: Sequence[dict[str, Any]], *, issued_s: int) -> int:
+        """Publish the records of one moment; return how many readings they held."""
+        parcels, count = [], 0
+        for record in records:
+            site = record["device_id"]
+            rows = rows_of(record)
+            speaker = self._speakers.setdefault(site, Speaker(self._plant, site))
+            parcels.append(speaker.say(rows, issued_s=issued_s))
+            count += len(rows)
+        self._bus.publish(parcels)
+        if self._drains:
+            self._bus.consume(most=len(parcels))
+            self._bus.acknowledge()
+        return count
+
+    def close(self) -> None:
+        """Close the bus."""
+        self._bus.close()
 
 
-def readings_of(plant: Plant, records: Sequence[dict[str, Any]], *, arrived_s: int) -> Readings:
-    """Return the records of one moment as readings of the sites: their meters, and their batteries' state of charge."""
-    keys: list[SeriesKey] = []
-    values: list[float] = []
-    for record in records:
-        keys.append(SeriesKey(record["device_id"], POWER_KW))
-        values.append(0.0 - record["net_grid_flow_kw"])
-        if record["battery"] is not None:
-            keys.append(SeriesKey(record["device_id"], SOC))
-            values.append(fraction_from_percent(record["battery"]["soc_percent"]))
-    at_s = epoch_s(parse_time(records[0]["timestamp"]))
-    return Readings.from_table(
-        plant.id, tuple(keys), np.array([at_s]), np.array([values]), arrived_s=max(arrived_s, at_s)
-    )
+def rows_of(record: dict[str, Any]) -> list[Row]:
+    """Return one site's record as readings: its meter and, where it has batteries, their state of charge."""
+    site, at_s = record["device_id"], epoch_s(parse_time(record["timestamp"]))
+    rows: list[Row] = [(site, POWER_KW, at_s, 0.0 - record["net_grid_flow_kw"])]
+    if record["battery"] is not None:
+        rows.append((site, SOC, at_s, fraction_from_percent(record["battery"]["soc_percent"])))
+    return rows

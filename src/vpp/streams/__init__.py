@@ -1,4 +1,4 @@
-"""Streams: how readings come in. The bus in memory, a user's files, quality flags, replay.
+"""Streams: how readings come in. The bus in memory, on MQTT and on Kafka; the wire; files, quality flags, replay.
 
-Light on import: the rooms' modules are imported by name (``vpp.streams.memory``, ``vpp.streams.table``, ...).
+Light on import: the rooms' modules are imported by name (``vpp.streams.open``, ``vpp.streams.table``, ...).
 """

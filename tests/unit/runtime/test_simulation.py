@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from vpp.config import VPPConfig
-from vpp.core.errors import InvalidInputError, UnknownNameError
-from vpp.core.messages import POWER_KW, SOC, SeriesKey
-from vpp.core.time import TimeGrid
+from vpp.core.errors import InvalidInputError
+from vpp.core.messages import POWER_KW, SOC, Channel
+from vpp.core.time import TimeGrid, epoch_s
 from vpp.runtime.clock import DataClock
 from vpp.runtime.setup import Setup
 from vpp.runtime.simulation import PlantSimulation
-from vpp.runtime.simulation_bus import open_bus, readings_of
+from vpp.runtime.simulation_bus import SimulationPublisher
 from vpp.runtime.simulation_files import json_lines, write_fleet, write_records
 from vpp.runtime.simulation_fleet import fleet_of
 from vpp.runtime.simulation_prices import SitePrices, prices_of
@@ -36,6 +36,8 @@ from vpp.simulation.plant.runs import (
     Surroundings,
     WindRun,
 )
+from vpp.streams.open import open_bus
+from vpp.streams.wire import decode_telemetry
 
 START = datetime(2024, 6, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -283,20 +285,23 @@ def test_a_fleet_is_written_as_it_comes(config_of: Callable[..., VPPConfig], tmp
 def test_the_bus_carries_the_houses_signs(config_of: Callable[..., VPPConfig]) -> None:
     simulation = PlantSimulation(config_of(sites=[SITE]))
     told = simulation.at(START + timedelta(hours=12))
-    bus = open_bus("memory://")
-    bus.publish(readings_of(simulation.setup.plant, told, arrived_s=0))
-    (heard,) = bus.consume()
-    assert heard.keys == (SeriesKey("farm", POWER_KW), SeriesKey("farm", SOC))
-    assert heard.value.tolist() == [-told[0]["net_grid_flow_kw"], told[0]["battery"]["soc_percent"] / 100.0]
+    listener = open_bus("memory://simulated-signs", channels=[Channel.TELEMETRY])
+    publisher = SimulationPublisher("memory://simulated-signs", "plant")
+    assert publisher.publish(told, issued_s=epoch_s(START) + 60) == 2
+    assert publisher.publish(told, issued_s=epoch_s(START) + 65) == 2
+    heard = [decode_telemetry(parcel) for parcel in listener.consume()]
+    assert [(one.sequence, one.issued_s - epoch_s(START)) for one in heard] == [(0, 60), (1, 65)]
+    assert (heard[0].assets, heard[0].metrics) == (["farm", "farm"], [POWER_KW, SOC])
+    assert heard[0].values == [-told[0]["net_grid_flow_kw"], told[0]["battery"]["soc_percent"] / 100.0]
+    publisher.close()
 
 
-@pytest.mark.parametrize(
-    ("url", "error", "words"),
-    [("kafka://broker", UnknownNameError, "no bus called 'kafka'; did you mean: memory"), ("memory", InvalidInputError, "memory://")],
-)  # fmt: skip
-def test_an_address_without_a_bus(url: str, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        open_bus(url)
+def test_without_a_name_nobody_listens_and_nothing_piles_up(config_of: Callable[..., VPPConfig]) -> None:
+    simulation = PlantSimulation(config_of(sites=[SITE]))
+    told = simulation.at(START)
+    publisher = SimulationPublisher("memory://", "plant")
+    assert [publisher.publish(told, issued_s=0) for _ in range(3)] == [2, 2, 2]
+    assert publisher._bus.counts().held == 0
 
 
 @pytest.mark.parametrize(

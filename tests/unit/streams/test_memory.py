@@ -28,7 +28,7 @@ def test_it_is_a_bus() -> None:
 def test_what_was_not_acknowledged_comes_again_in_order() -> None:
     bus = MemoryBus()
     for number in range(5):
-        bus.publish(batch(number))
+        bus.publish([batch(number)])
     assert numbers(bus.consume(most=2)) == [0, 1]
     assert numbers(bus.consume(most=3)) == [0, 1, 2]
     bus.acknowledge()
@@ -39,29 +39,29 @@ def test_what_was_not_acknowledged_comes_again_in_order() -> None:
 
 def test_what_arrives_after_consume_is_not_acknowledged_with_it() -> None:
     bus = MemoryBus()
-    bus.publish(batch(0))
+    bus.publish([batch(0)])
     bus.consume()
-    bus.publish(batch(1))
+    bus.publish([batch(1)])
     bus.acknowledge()
     assert numbers(bus.consume()) == [1]
 
 
 def test_a_full_bus_refuses_and_takes_again_when_there_is_room() -> None:
     bus = MemoryBus(capacity=1, publish_timeout_s=0.0)
-    bus.publish(batch(0))
-    with pytest.raises(StoreError, match="holds 1 batches"):
-        bus.publish(batch(1))
+    bus.publish([batch(0)])
+    with pytest.raises(StoreError, match="holds 1 items"):
+        bus.publish([batch(1)])
     bus.consume()
     bus.acknowledge()
-    bus.publish(batch(2))
+    bus.publish([batch(2)])
     assert numbers(bus.consume()) == [2]
     assert bus.counts().refused == 1
 
 
 def test_a_publisher_waits_for_room() -> None:
     bus = MemoryBus(capacity=1, publish_timeout_s=5.0)
-    bus.publish(batch(0))
-    producer = threading.Thread(target=bus.publish, args=(batch(1),))
+    bus.publish([batch(0)])
+    producer = threading.Thread(target=bus.publish, args=([batch(1)],))
     producer.start()
     time.sleep(0.02)
     assert numbers(bus.consume()) == [0]
@@ -75,7 +75,7 @@ def test_many_producers_keep_their_own_order_and_nothing_is_lost() -> None:
 
     def produce(source: str) -> None:
         for number in range(100):
-            bus.publish(batch(number, source))
+            bus.publish([batch(number, source)])
 
     producers = [threading.Thread(target=produce, args=(f"load{i}",)) for i in range(4)]
     for producer in producers:
@@ -107,7 +107,7 @@ def test_a_closed_bus_refuses_everything_and_wakes_who_waits() -> None:
     bus.close()
     consumer.join(timeout=5.0)
     assert failures == [ClosedError]
-    for use in (lambda: bus.publish(batch(0)), bus.consume, bus.acknowledge):
+    for use in (lambda: bus.publish([batch(0)]), bus.consume, bus.acknowledge):
         with pytest.raises(ClosedError, match="closed"):
             use()
     assert bus.counts().held == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vpp.cli.shared import PlantArgument, load_valid, optional_time
-from vpp.core.errors import VppError
+from vpp.core.errors import InvalidInputError, VppError
 
 if TYPE_CHECKING:
     from vpp.config import VPPConfig
@@ -37,72 +37,98 @@ def up(
         bool, typer.Option("--simulated", help="Run on a simulated world of four weeks; no measurements are needed.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated world.")] = 0,
+    bus: Annotated[
+        str | None,
+        typer.Option(help="Listen to the plant's nodes here and send them commands, e.g. mqtt://127.0.0.1:1883."),
+    ] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(help="Share live messages and frequent answers with other processes: redis://127.0.0.1:6379/0."),
+    ] = None,
 ) -> None:
     """Run a plant: forecast, plan, dispatch, and show it on a page.
 
     A built-in plant replays its recorded past as live telemetry. Your own plant runs on the clock, fed by readings
     posted to the API or dropped into the inbox; with --speed or --from it replays the history its file names, with
-    --simulated a simulated one.
+    --simulated a simulated one. With --bus any plant runs on the clock: what its nodes tell is kept as vpp ingest
+    keeps it, and where the plant file says control, commands go out to the node of each site and answers come back.
     """
     from vpp.api.app import create_app, page_link
     from vpp.api.auth import new_token
     from vpp.api.serve import serve
     from vpp.config import BUILTIN_PLANTS
     from vpp.runtime.inbox import Inbox
-    from vpp.runtime.view import PlantView
+    from vpp.runtime.relay_cache import open_view
 
     config = load_valid(plant)
-    replays = plant in BUILTIN_PLANTS or speed is not None or start is not None or simulated
+    replays = (plant in BUILTIN_PLANTS and bus is None) or speed is not None or start is not None or simulated
+    if bus is not None and replays:
+        raise InvalidInputError("--bus", "a bus and a replay", "one of them: leave out --speed, --from and --simulated")
+    home = Path() if replays else _home(config, builtin=plant in BUILTIN_PLANTS)
     with tempfile.TemporaryDirectory(prefix="vpp-") as scratch:
-        kept = _open(store, config, Path(scratch) if replays else None)
-        live = _begin(config, kept, replays=replays, speed=speed, start=start, seed=seed if simulated else None)
-        if not replays:
-            folder = inbox or (config.path.parent if config.path else Path()) / "inbox"
+        kept = _open(store, config, Path(scratch) if replays else None, home)
+        if replays:
+            live = _replay(config, kept, speed=speed, start=start, seed=seed if simulated else None)
+        else:
+            live = _live(config, kept, home, bus)
+            folder = inbox or home / "inbox"
             Inbox(folder, live).watch()
             typer.echo(f"Drop CSV or Parquet files into {folder}")
         token = new_token()
-        app = create_app({live.setup.plant.id: PlantView(live)}, token=token)
-        live.begin()
         try:
-            serve(app, port=port, on_ready=lambda address: _tell(live, page_link(app, address), token))
+            with open_view(live, redis) as view:
+                app = create_app({live.setup.plant.id: view}, token=token)
+                live.begin()
+                serve(app, port=port, on_ready=lambda address: _tell(live, page_link(app, address), token))
         finally:
             live.stop()
 
 
-def _open(url: str | None, config: VPPConfig, scratch: Path | None) -> Store:
+def _home(config: VPPConfig, *, builtin: bool) -> Path:
+    from vpp.runtime.workplace import home_of
+
+    return home_of(config, builtin=builtin)
+
+
+def _open(url: str | None, config: VPPConfig, scratch: Path | None, home: Path) -> Store:
     from vpp.runtime.build import open_store
-    from vpp.runtime.workplace import home_of, store_url
+    from vpp.runtime.workplace import store_url
 
     if url is not None:
         return open_store(url)
     if scratch is not None:
         return open_store(f"sqlite:///{scratch / 'replay.db'}")
-    return open_store(store_url(config, home_of(config, builtin=False)))
+    return open_store(store_url(config, home))
 
 
-def _begin(
-    config: VPPConfig, store: Store, *, replays: bool, speed: float | None, start: str | None, seed: int | None
-) -> LivePlant:
-    from vpp.runtime.live import start_live, start_replay
+def _live(config: VPPConfig, store: Store, home: Path, bus: str | None) -> LivePlant:
+    from vpp.runtime.ingestion.running import open_listening_bus
+    from vpp.runtime.live import start_live
+    from vpp.runtime.workplace import models_folder
+
+    opened = None
+    try:
+        if bus is not None:
+            opened = open_listening_bus(bus, config.plant.id)
+        return start_live(config, store, models=models_folder(config, home), bus=opened)
+    except VppError:
+        if opened is not None:
+            opened.close()
+        store.close()
+        raise
+
+
+def _replay(config: VPPConfig, store: Store, *, speed: float | None, start: str | None, seed: int | None) -> LivePlant:
+    from vpp.runtime.live import start_replay
 
     try:
+        begin = optional_time(start, field="--from")
+        chosen = DEFAULT_SPEED if speed is None else speed
         if seed is not None:
             from vpp.runtime.simulation_live import start_simulated
 
-            begin = optional_time(start, field="--from")
-            return start_simulated(
-                config, store, speed=DEFAULT_SPEED if speed is None else speed, start=begin, seed=seed
-            )
-        if replays:
-            return start_replay(
-                config,
-                store,
-                speed=DEFAULT_SPEED if speed is None else speed,
-                start=optional_time(start, field="--from"),
-            )
-        from vpp.runtime.workplace import home_of, models_folder
-
-        return start_live(config, store, models=models_folder(config, home_of(config, builtin=False)))
+            return start_simulated(config, store, speed=chosen, start=begin, seed=seed)
+        return start_replay(config, store, speed=chosen, start=begin)
     except VppError:
         store.close()
         raise

@@ -164,7 +164,7 @@ def assemble(
     prices = price_book(setup, store)
     builder = ProblemBuilder(setup, store, prices)
     planning = PlanningService(setup, builder, planner, store, every_s=plan_every_s or setup.plan_every_s)
-    ingest = IngestService(devices, MemoryBus(), store, on_readings=on_readings)
+    ingest = IngestService(devices, MemoryBus[Readings](), store, on_readings=on_readings)
     loop = PlantLoop(
         setup=setup,
         store=store,

@@ -27,7 +27,7 @@ class IngestService:
     def __init__(
         self,
         devices: Sequence[Device],
-        bus: Bus,
+        bus: Bus[Readings],
         store: Store,
         *,
         on_readings: Callable[[Readings], None] | None = None,
@@ -44,7 +44,7 @@ class IngestService:
             readings, acks = device.poll(now)
             answers += acks
             if readings is not None and len(readings):
-                self._bus.publish(readings)
+                self._bus.publish([readings])
         self.drain()
         return answers
 

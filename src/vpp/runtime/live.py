@@ -9,9 +9,9 @@ from pathlib import Path
 
 from vpp.config import VPPConfig
 from vpp.core.errors import InvalidInputError
-from vpp.core.messages import Event, Readings
-from vpp.core.ports import Clock, Device, Market, SeriesTable, Store
-from vpp.core.time import TimeGrid, floor_time
+from vpp.core.messages import Event, Parcel, Readings
+from vpp.core.ports import Bus, Clock, Device, Market, SeriesTable, Store
+from vpp.core.time import TimeGrid, epoch_s, floor_time
 from vpp.runtime.build import (
     Assembly,
     assemble,
@@ -27,9 +27,12 @@ from vpp.runtime.build import (
 from vpp.runtime.clock import ReplayClock, WallClock
 from vpp.runtime.documents import moment
 from vpp.runtime.hub import Hub
+from vpp.runtime.ingestion.listening import Listening
+from vpp.runtime.ingestion.reception import Received
 from vpp.runtime.loop import Tick
 from vpp.runtime.prices import SPOT
 from vpp.runtime.setup import Setup, setup_of
+from vpp.runtime.store_offers import DescribedStore, RollingStore
 from vpp.simulation.feed import ReplayedFeed
 from vpp.simulation.replay import ReplayedPlant
 from vpp.trading.day_ahead import DayAheadAuction
@@ -58,6 +61,8 @@ class LivePlant:
         End of a replay's data.
     speed : float or None
         Seconds of data per second of wall; None on the wall clock.
+    listening : Listening or None
+        What hears and tells its nodes on a bus.
     """
 
     setup: Setup
@@ -71,6 +76,7 @@ class LivePlant:
     last_tick: datetime | None = None
     stopping: threading.Event
     thread: threading.Thread | None = None
+    listening: Listening | None = None
 
     @property
     def store(self) -> Store:
@@ -78,7 +84,9 @@ class LivePlant:
         return self.assembly.store
 
     def begin(self) -> None:
-        """Run the loop in a thread of its own."""
+        """Run the loop in a thread of its own, and listen where there is a bus."""
+        if self.listening is not None:
+            self.listening.begin()
         self.thread = threading.Thread(target=self._run, name=f"loop-{self.setup.plant.id}", daemon=True)
         self.thread.start()
 
@@ -87,6 +95,8 @@ class LivePlant:
         self.stopping.set()
         if self.thread is not None:
             self.thread.join(timeout=30.0)
+        if self.listening is not None:
+            self.listening.stop()
         self.store.close()
 
     def observe(self, tick: Tick) -> None:
@@ -98,6 +108,8 @@ class LivePlant:
                 {"topic": "schedule", "issued_at": moment(tick.schedule.issued_at), "status": str(tick.schedule.status)}
             )
         self.hub.publish({"topic": "tick", "now": moment(tick.now), "ticks": self.ticks})
+        if isinstance(self.store, RollingStore):
+            self.store.refresh_rollups(before_s=epoch_s(tick.now))
 
     def _run(self) -> None:
         self.assembly.loop.run(self.clock, until=self.end, stopped=self.stopping.is_set)
@@ -154,19 +166,44 @@ def start_replay(
         devices.append(ReplayedFeed(setup.plant.id, market, setup.calendar.known_until))
     if setup.sells_day_ahead:
         auction = DayAheadAuction(SeriesTable(market.grid, (SPOT,), market.column(SPOT)[:, None]))
-    clock = ReplayClock(begin, speed)
-    return _live(setup, store, devices, clock, market=auction, start=begin, end=data.grid.end, speed=speed)
+    stopping = threading.Event()
+    clock = ReplayClock(begin, speed, stopping)
+    return _live(setup, store, devices, clock, stopping, market=auction, start=begin, end=data.grid.end, speed=speed)
 
 
-def start_live(config: VPPConfig, store: Store, *, models: Path | None = None) -> LivePlant:
-    """Return a user's own plant on the wall clock, fed by posted or dropped readings; not begun yet.
+def start_live(
+    config: VPPConfig, store: Store, *, models: Path | None = None, bus: Bus[Parcel] | None = None
+) -> LivePlant:
+    """Return a user's own plant on the wall clock, fed by posted or dropped readings or by a bus; not begun yet.
 
-    ``models`` is the folder where `vpp train` keeps what serves; without champions the combination learns here.
+    Parameters
+    ----------
+    config : VPPConfig
+        A valid plant file.
+    store : Store
+        Where its readings are and go.
+    models : Path, optional
+        Folder where ``vpp train`` keeps what serves; without champions the combination learns here.
+    bus : Bus of Parcel, optional
+        What its nodes tell is heard there, and with ``control`` on its commands go out there.
     """
     setup = setup_of(config)
-    clock = WallClock()
+    stopping = threading.Event()
+    clock = WallClock(stopping)
     start = floor_time(clock.now(), setup.resolution_s)
-    return _live(setup, store, [], clock, market=None, start=start, models=models)
+    if bus is None:
+        return _live(setup, store, [], clock, stopping, market=None, start=start, models=models)
+    running: list[LivePlant] = []
+
+    def kept(received: Received) -> None:
+        if received.readings:
+            running[0].hub.publish({"topic": "readings", "count": received.readings})
+
+    listening = Listening(setup.plant, bus, store, clock=clock, on_kept=kept)
+    live = _live(setup, store, [listening.fleet], clock, stopping, market=None, start=start, models=models)
+    live.listening = listening
+    running.append(live)
+    return live
 
 
 def _live(
@@ -174,6 +211,7 @@ def _live(
     store: Store,
     devices: list[Device],
     clock: Clock,
+    stopping: threading.Event,
     *,
     market: Market | None,
     start: datetime,
@@ -182,7 +220,8 @@ def _live(
     models: Path | None = None,
 ) -> LivePlant:
     hub = Hub()
-    stopping = threading.Event()
+    if isinstance(store, DescribedStore):
+        store.describe(setup.plant)
     prices = price_book(setup, store)
     running: list[LivePlant] = []
 

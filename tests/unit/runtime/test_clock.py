@@ -2,33 +2,36 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from threading import Event, Thread
 
 import pytest
 
 from vpp.core.errors import InvalidInputError, NaiveTimeError
 from vpp.core.ports import Clock
-from vpp.runtime.clock import DataClock, ReplayClock, WallClock
+from vpp.runtime.clock import LONGEST_NAP_S, DataClock, ReplayClock, WallClock
 
 START = datetime(2016, 8, 1, tzinfo=UTC)
 
 
-class _Wall:
-    """A monotonic clock and a sleep that tests can steer."""
+class _Wall(Event):
+    """A monotonic clock and a wait that tests can steer."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now_s = 50.0
         self.slept: list[float] = []
 
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.slept.append(timeout)
+        self.now_s += timeout
+        return self.is_set()
 
 
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> _Wall:
     steered = _Wall()
     monkeypatch.setattr(time, "monotonic", lambda: steered.now_s)
-    monkeypatch.setattr(time, "sleep", steered.sleep)
     return steered
 
 
@@ -39,7 +42,7 @@ def test_all_are_clocks() -> None:
 
 
 def test_a_replay_runs_as_fast_as_asked(wall: _Wall) -> None:
-    clock = ReplayClock(START, 1800.0)
+    clock = ReplayClock(START, 1800.0, wall)
     assert clock.now() == START
     wall.now_s += 2.0
     assert clock.now() == START + timedelta(hours=1)
@@ -49,7 +52,7 @@ def test_a_replay_runs_as_fast_as_asked(wall: _Wall) -> None:
 
 
 def test_a_replay_does_not_sleep_for_what_has_passed(wall: _Wall) -> None:
-    clock = ReplayClock(START, 60.0)
+    clock = ReplayClock(START, 60.0, wall)
     wall.now_s += 10.0
     clock.sleep_until(START)
     assert wall.slept == []
@@ -77,8 +80,21 @@ def test_naive_starts_are_errors_and_zones_become_utc() -> None:
 
 
 def test_the_wall_clock_sleeps_what_is_left(wall: _Wall) -> None:
-    clock = WallClock()
+    clock = WallClock(wall)
     clock.sleep_until(clock.now() - timedelta(seconds=1))
     assert wall.slept == []
+    wall.set()
     clock.sleep_until(clock.now() + timedelta(seconds=5))
-    assert wall.slept == [pytest.approx(5.0, abs=0.5)]
+    clock.sleep_until(clock.now() + timedelta(hours=1))
+    assert wall.slept == [pytest.approx(5.0, abs=0.5), LONGEST_NAP_S]
+
+
+@pytest.mark.parametrize("kind", ["wall", "replay"])
+def test_a_clock_that_is_stopped_sleeps_no_longer(kind: str) -> None:
+    stopping = Event()
+    clock = WallClock(stopping) if kind == "wall" else ReplayClock(START, 1.0, stopping)
+    sleeper = Thread(target=clock.sleep_until, args=(clock.now() + timedelta(hours=1),))
+    sleeper.start()
+    stopping.set()
+    sleeper.join(timeout=5.0)
+    assert not sleeper.is_alive()

@@ -44,6 +44,13 @@ ORDER = (
     "simulation_battery",
     "simulation_plant",
     "store",
+    "store_postgres",
+    "store_latest",
+    "rollups",
+    "bus",
+    "ingest",
+    "edge",
+    "http_ingest",
     "backtest",
 )
 PACKAGES = (

@@ -21,14 +21,21 @@ from pydantic.fields import FieldInfo
 from vpp.api.app import create_app
 from vpp.api.auth import new_token
 from vpp.cli.main import app
+from vpp.config.edge_file import EdgeFile
 from vpp.config.plant_file import PlantFile
 from vpp.config.resources_file import ResourcesFile
 from vpp.core import errors
 from vpp.core.messages import AckStatus, PlanStatus, Quality, ReasonCode, Severity
+from vpp.edge.buffer_file import FullDiskError, HaltedError
+from vpp.edge.driver import DriverError
+from vpp.edge.sync.uplink import RefusedError, UnreachableTargetError
 from vpp.streams.columns import RepairKind
 from vpp.streams.quality import FaultKind
+from vpp.streams.wire import WireError
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+OF_ROOMS = (DriverError, FullDiskError, HaltedError, RefusedError, UnreachableTargetError, WireError)
+"""Errors that only one room knows."""
 NOTE = "<!-- written by scripts/make_reference.py; edit the code, then run it -->\n\n"
 
 
@@ -56,6 +63,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": NOTE + "# Commands\n\n" + "\n".join(_commands()),
         "plant-file.md": NOTE + "# The plant file\n\n" + "\n".join(_plant_file()),
+        "gateway-file.md": NOTE + "# The gateway file\n\n" + "\n".join(_gateway_file()),
         "http.md": NOTE + "# HTTP interface\n\n" + "\n".join(_routes()),
         "errors.md": NOTE + "# Errors, statuses and codes\n\n" + "\n".join(_errors()),
     }
@@ -102,6 +110,11 @@ def _plant_file() -> Iterator[str]:
     for title, model in (("The full shape", PlantFile), ("The short shape", ResourcesFile)):
         yield f"## {title}\n\n{_described(title, model.__doc__)}\n"
         yield "| field | default | meaning |\n| --- | --- | --- |\n" + "\n".join(_field_rows(model, "")) + "\n"
+
+
+def _gateway_file() -> Iterator[str]:
+    yield "What `vpp edge run FILE` reads: YAML, JSON or TOML; `vpp edge init` writes one. Unknown keys are errors.\n"
+    yield "| field | default | meaning |\n| --- | --- | --- |\n" + "\n".join(_field_rows(EdgeFile, "")) + "\n"
 
 
 def _field_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -157,7 +170,8 @@ def _routes() -> Iterator[str]:
 def _errors() -> Iterator[str]:
     yield "## Errors\n\nEvery error has the root `VppError` and carries its facts as fields.\n"
     yield "| error | meaning |\n| --- | --- |"
-    for name, kind in sorted(vars(errors).items()):
+    of_rooms = {kind.__name__: kind for kind in OF_ROOMS}
+    for name, kind in sorted({**vars(errors), **of_rooms}.items()):
         if inspect.isclass(kind) and issubclass(kind, errors.VppError):
             yield f"| `{name}` | {_described(name, _first_paragraph(kind))} |"
     for kind in (PlanStatus, ReasonCode, AckStatus, Severity, Quality, RepairKind, FaultKind):

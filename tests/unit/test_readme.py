@@ -25,7 +25,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-PAGES = (README, *(ROOT / "docs" / f"{page}.md" for page in ("guide", "index", "forecasting", "simulation", "gallery")))
+NAMES = (
+    "guide",
+    "index",
+    "forecasting",
+    "simulation",
+    "gallery",
+    "streams",
+    "ingest",
+    "store",
+    "db",
+    "edge",
+    "drivers",
+    "sync",
+    "reliability",
+)
+PAGES = (README, *(ROOT / "docs" / f"{page}.md" for page in NAMES))
 BIN = Path(sys.executable).parent
 SHELL = ("bash", "sh", "shell", "console")
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>\w*)[^\n]*$")

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from vpp import __version__
-from vpp.api import live, routes, session
+from vpp.api import live, routes, session, telemetry
 from vpp.api.auth import Access
 from vpp.api.gate import Gate
 from vpp.api.problems import add_handlers
@@ -65,6 +65,7 @@ def create_app(
     add_handlers(app)
     app.include_router(session.router)
     app.include_router(routes.router)
+    app.include_router(telemetry.router)
     app.router.routes.append(live.route)
     _add_page(app)
     return app

@@ -97,11 +97,16 @@ class AssetState(Document):
 
 
 class SeriesDocument(Document):
-    """Measured series on one grid."""
+    """Measured series on one grid; with another sampling than the mean, some of their values and where they stand."""
 
     start: Moment
     resolution_s: int
     series: dict[str, Numbers] = Field(examples=[{"home01_load/power_kw": [-0.8, -1.1, None]}])
+    steps: dict[str, list[int]] | None = Field(
+        default=None,
+        description="With sampling: for each value, how many steps of the resolution after the start it stands.",
+        examples=[{"home01_load/power_kw": [0, 17, 18]}],
+    )
 
 
 class Totals(Document):
@@ -198,3 +203,27 @@ class Accepted(Document):
 
     accepted: int
     new: int = Field(description="How many were not there before.")
+
+
+class RefusedTelemetry(Document):
+    """A message, or a reading of it, that was put in quarantine."""
+
+    message: int | None = Field(description="Index of the message in the request; null where it cannot be told.")
+    reason: str = Field(examples=["unit"])
+    detail: str = Field(description="Fault, value and remedy.")
+
+
+class TelemetryAnswer(Document):
+    """What became of telemetry; it is durable."""
+
+    messages: int = Field(description="Messages in the request.")
+    readings: int = Field(description="Readings they told.")
+    accepted: int = Field(description="Readings that passed the checks, those of copies among them.")
+    new: int | None = Field(
+        description="Messages that had not come before; null where it was kept together with other requests and one of "
+        "them held copies."
+    )
+    duplicates: int | None = Field(description="Messages that had come before; null as `new`.")
+    rows: int | None = Field(description="Rows that were not there before; null as `new`.")
+    refused: int = Field(description="Messages and single readings that were put in quarantine.")
+    refusals: list[RefusedTelemetry] = Field(description="The first hundred of them.")

@@ -48,6 +48,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     404: ("not_found", "Nothing is here"),
     405: ("method_not_allowed", "This address does not take that method"),
     413: ("too_large", "The body is too large"),
+    415: ("unsupported_media", "Not a form that is read here"),
     421: ("foreign_host", "Not a name of this server"),
     422: ("invalid_input", "A value outside its range"),
     429: ("too_many", "Too many tries"),

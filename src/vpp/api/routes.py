@@ -23,6 +23,7 @@ from vpp.api.models import (
 )
 from vpp.api.problems import NO_SUCH_PLANT, Problem
 from vpp.api.queries import End, Start, moment_of, span_of
+from vpp.runtime.sampled import Sampling
 from vpp.runtime.view import PlantView
 
 MOST_POINTS = 5000
@@ -69,7 +70,9 @@ def assets(request: Request, plant: PlantId) -> list[dict[str, Any]]:
     return view_of(request, plant).assets()
 
 
-@router.get("/{plant}/readings", summary="Measured series", response_model=SeriesDocument)
+@router.get(
+    "/{plant}/readings", summary="Measured series", response_model=SeriesDocument, response_model_exclude_unset=True
+)
 def readings(
     request: Request,
     plant: PlantId,
@@ -81,12 +84,20 @@ def readings(
             max_length=MOST_KEYS, description="Series, `source/metric`; all by default.", examples=["home01/power_kw"]
         ),
     ] = None,
-    most_points: Annotated[int, Query(ge=1, le=MOST_POINTS, description="Steps at most; averaged beyond.")] = 2000,
+    most_points: Annotated[int, Query(ge=1, le=MOST_POINTS, description="Values at most of each series.")] = 2000,
+    sampling: Annotated[
+        Sampling,
+        Query(
+            description="How too many become few: `mean` averages over longer steps; `minmax` keeps the lowest and "
+            "highest of equal spans, `lttb` the values that draw the curve. These two alter no value, and take "
+            "10 or more `most_points`."
+        ),
+    ] = "mean",
 ) -> dict[str, Any]:
-    """Return measurements of a span as columns, averaged over longer steps when there are too many."""
+    """Return measurements of a span as columns, made fewer when there are too many."""
     view = view_of(request, plant)
     first, last = span_of(start, end, view.describe()["now"])
-    return view.readings(first, last, keys=key, most_points=most_points)
+    return view.readings(first, last, keys=key, most_points=most_points, sampling=sampling)
 
 
 @router.post("/{plant}/readings", summary="Post measurements", response_model=Accepted)

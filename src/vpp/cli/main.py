@@ -11,7 +11,26 @@ from typing import Annotated
 import typer
 
 from vpp import __version__
-from vpp.cli import backtest, config, doctor, explain, features, forecast, init, plan, simulate, train, up
+from vpp.cli import (
+    backtest,
+    bridge,
+    config,
+    consume,
+    db,
+    doctor,
+    edge,
+    explain,
+    features,
+    forecast,
+    ingest,
+    init,
+    plan,
+    produce,
+    simulate,
+    top,
+    train,
+    up,
+)
 from vpp.core.errors import VppError
 
 REFUSED = 2
@@ -32,8 +51,15 @@ app.command("simulate")(simulate.simulate)
 app.command("train")(train.train)
 app.add_typer(forecast.app, name="forecast")
 app.command("features")(features.features)
+app.command("produce")(produce.produce)
+app.command("consume")(consume.consume)
+app.command("bridge")(bridge.bridge)
+app.command("ingest")(ingest.ingest)
+app.command("top")(top.top)
+app.add_typer(db.app, name="db")
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)
+app.add_typer(edge.app, name="edge")
 app.add_typer(config.app, name="config")
 
 

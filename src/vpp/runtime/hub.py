@@ -53,6 +53,12 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: set[Subscription] = set()
+        self._published = 0
+
+    @property
+    def published(self) -> int:
+        """How many messages were published so far."""
+        return self._published
 
     def subscribe(self) -> Subscription:
         """Return a new subscription to everything published from now on."""
@@ -69,6 +75,7 @@ class Hub:
     def publish(self, message: Message) -> None:
         """Hand a message to every listener."""
         with self._lock:
+            self._published += 1
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener.put(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ from vpp.runtime.hub import Subscription
 from vpp.runtime.live import LivePlant
 from vpp.runtime.posted import readings_of
 from vpp.runtime.running_money import running_money
+from vpp.runtime.sampled import MOST_CELLS, Sampling, check_cells, sampled_document
+from vpp.runtime.telemetry_desk import TelemetryDesk
 from vpp.runtime.totals import coarse_grid, overview_of
 
 
@@ -40,6 +42,7 @@ class PlantView:
         self._live = live
         self._setup = live.setup
         self.plant_id = live.setup.plant.id
+        self._desk = TelemetryDesk(live.setup.plant, live.store, live.clock, on_kept=self._tell_kept)
 
     @property
     def now(self) -> datetime:
@@ -104,9 +107,18 @@ class PlantView:
         return answer
 
     def readings(
-        self, start: datetime, end: datetime, *, keys: Sequence[str] | None = None, most_points: int = 2000
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        keys: Sequence[str] | None = None,
+        most_points: int = 2000,
+        sampling: Sampling = "mean",
     ) -> dict[str, Any]:
-        """Return measured series, as means over steps long enough to need at most ``most_points`` of them."""
+        """Return measured series of at most ``most_points`` values each.
+
+        They are means over steps long enough or, with another sampling, the values as measured that draw the curve.
+        """
         known = {
             str(key): key
             for key in (
@@ -120,7 +132,12 @@ class PlantView:
             if name not in known:
                 raise InvalidInputError("keys", name, f"series such as {', '.join(list(known)[:3])}")
         chosen = tuple(known[name] for name in keys) if keys else tuple(known.values())
-        return table_document(self._table(chosen, start, end, most_points))
+        if sampling == "mean":
+            return table_document(self._table(chosen, start, end, most_points))
+        grid = coarse_grid(start, end, self._setup.resolution_s, MOST_CELLS)
+        check_cells(len(grid), len(chosen))
+        table = self._live.store.series(self.plant_id, chosen, grid, reading_s=self._setup.resolution_s)
+        return sampled_document(table, sampling, most_points)
 
     def overview(self, start: datetime, end: datetime, *, site: str | None = None) -> dict[str, Any]:
         """Return totals of the plant or of one site: measured up to now, planned and forecast from now."""
@@ -212,9 +229,22 @@ class PlantView:
         self._live.hub.publish({"topic": "readings", "count": len(readings)})
         return {"accepted": len(readings), "new": new}
 
+    def post_telemetry(self, node: str, messages: Sequence[bytes]) -> dict[str, Any]:
+        """Keep messages of one node as they go over the bus, each once, and return what became of them.
+
+        Raises
+        ------
+        InvalidInputError
+            When the node has no name, or there are no messages or too many.
+        """
+        return asdict(self._desk.post(node, messages))
+
     def subscribe(self) -> Subscription:
         """Return a subscription to ticks, schedules and readings."""
         return self._live.hub.subscribe()
+
+    def _tell_kept(self, count: int) -> None:
+        self._live.hub.publish({"topic": "readings", "count": count})
 
     def _table(self, keys: tuple[SeriesKey, ...], start: datetime, end: datetime, most_points: int) -> SeriesTable:
         grid = coarse_grid(start, end, self._setup.resolution_s, most_points)

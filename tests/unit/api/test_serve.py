@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from vpp.api.app import page_link
+from vpp.api.app import create_app, page_link
 from vpp.api.serve import listen, serve
 from vpp.core.errors import InvalidInputError
 
@@ -120,3 +120,27 @@ def test_a_signal_ends_it_quietly_and_lets_the_caller_clean_up(number: signal.Si
     assert process.returncode == 0
     assert out.strip() == "cleaned up"
     assert err == ""
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head() -> None:
+    stop, ready, addresses = threading.Event(), threading.Event(), []
+
+    def tell(address: str) -> None:
+        addresses.append(address)
+        ready.set()
+
+    app = create_app({}, token=TOKEN)
+    thread = threading.Thread(target=serve, args=(app,), kwargs={"port": 0, "on_ready": tell, "stop": stop})
+    thread.start()
+    try:
+        assert ready.wait(10)
+        with httpx.Client(base_url=addresses[0]) as client:
+            lasted_s = []
+            for _ in range(9):
+                began = time.perf_counter()
+                assert client.get("/healthz").status_code == 200
+                lasted_s.append(time.perf_counter() - began)
+    finally:
+        stop.set()
+        thread.join(15)
+    assert sorted(lasted_s)[len(lasted_s) // 2] < 0.03

@@ -74,9 +74,9 @@ def running(make: Callable[[], ServerT]) -> Generator[ServerT, None, None]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mosquitto, None, None]:
-    """Return a running MQTT broker; tests that kill it start their own."""
+    """Return a running MQTT broker, one for each file: what a test leaves there is not heard elsewhere."""
     yield from running(lambda: Mosquitto(tmp_path_factory.mktemp("mosquitto")))
 
 
@@ -86,9 +86,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres, No
     yield from running(lambda: Postgres(tmp_path_factory.mktemp("postgres")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tansu(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tansu, None, None]:
-    """Return a running broker of the Kafka protocol."""
+    """Return a running broker of the Kafka protocol, one for each file."""
     yield from running(lambda: Tansu(tmp_path_factory.mktemp("tansu")))
 
 

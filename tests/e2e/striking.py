@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,10 +36,3 @@ def dead_for_a_while(server: ServerProcess) -> Callable[[], None]:
         server.start()
 
     return victim
-
-
-def fill(filler: Path) -> None:
-    """Write a file until the disk is full."""
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))

@@ -14,8 +14,9 @@ import pytest
 from edge_plane import EdgePlane
 from plane import Plane
 from processes import finish, load, wait_until
+from servers.disk import fill
 from servers.mosquitto import Mosquitto
-from striking import address, fill
+from striking import address
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -34,7 +35,8 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path, small_disk: Path, mosq
         for _ in range(times):
             plane.await_growth()
             said = len(plane.ingest.log())
-            fill(filler)
+            with pytest.raises(OSError, match="No space"):
+                fill(filler)
             wait_until(lambda said=said: plane.ingest.says(SAID, since=said), "the full disk is told")
             assert "disk is full" in plane.ingest.log()[said:]
             time.sleep(0.5)
@@ -56,7 +58,8 @@ def test_a_full_disk_under_the_buffer_is_said_and_survived(
     buffer, filler = small_disk / "edge.db", small_disk / "filler"
     with EdgePlane(tmp_path, mosquitto.url, store, "--group", f"proof-{tmp_path.name}", buffer=buffer) as plane:
         plane.await_growth()
-        fill(filler)
+        with pytest.raises(OSError, match="No space"):
+            fill(filler)
         wait_until(lambda: "readings are shed" in plane.edge.log(), "the full disk is told", patience_s=90.0)
         time.sleep(2.0)
         filler.unlink()

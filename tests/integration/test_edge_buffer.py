@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import runpy
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from servers.disk import fill
 
 from vpp.core.errors import StoreError
 from vpp.edge.buffer import Buffer
@@ -116,21 +116,8 @@ def test_no_space_for_a_while_sheds_readings_counted_and_keeps_commands(strace: 
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=8m", "none", str(folder)]
-    if mount is None or subprocess.run([mount, *options], capture_output=True).returncode:
-        pytest.skip("mounting a small disk is not allowed here; the injected faults cover the same promise")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+def small_disk(new_disk: Callable[[str], Path]) -> Path:
+    return new_disk("8m")
 
 
 def test_a_full_disk_sheds_readings_and_still_takes_commands_until_there_is_room(small_disk: Path) -> None:

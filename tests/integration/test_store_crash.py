@@ -13,13 +13,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from servers.disk import fill
 
 from vpp.core.errors import StoreError
 from vpp.core.messages import Readings
@@ -354,21 +355,8 @@ def test_no_space_at_any_write_keeps_nothing_half(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    options = ["-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if mount is None or subprocess.run([mount, *options], capture_output=True).returncode:
-        pytest.skip("mounting a small disk is not allowed here; the injected faults cover the same promise")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+def small_disk(new_disk: Callable[[str], Path]) -> Path:
+    return new_disk("1m")
 
 
 def test_full_disk_is_said_and_survived(small_disk: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from servers.postgres import Postgres
-from servers.postgrest import ROLES, Postgrest, SupabaseGate, key_of
+from servers.postgrest import SupabaseGate, key_of, supabase_project
 from servers.process import MissingServerError
 
 from vpp.api.app import create_app
@@ -80,15 +80,9 @@ def _environment(more: dict[str, str] | None) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def project(postgres: Postgres, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseGate]:
-    postgres.new_database("synced")
-    postgres.sql(ROLES, database="synced")
-    postgres.sql((root / "deploy" / "supabase.sql").read_text(), database="synced")
-    address = postgres.url_of("synced").replace("postgres@", "authenticator@")
+    tables = (root / "deploy" / "supabase.sql").read_text()
     try:
-        with (
-            Postgrest(tmp_path_factory.mktemp("postgrest"), address) as served,
-            SupabaseGate(tmp_path_factory.mktemp("nginx"), served) as gate,
-        ):
+        with supabase_project(postgres, "synced", tables, tmp_path_factory.mktemp("project")) as gate:
             yield gate
     except MissingServerError as fault:
         pytest.skip(str(fault))

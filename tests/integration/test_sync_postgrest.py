@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from servers.postgres import Postgres
-from servers.postgrest import ROLES, Postgrest, SupabaseGate, key_of
+from servers.postgrest import SupabaseGate, key_of, supabase_project
 from servers.process import MissingServerError
 
 from vpp.core.messages import Origin, Readings, SeriesKey
@@ -64,16 +64,9 @@ def messages(count: int, *, plant: str = "homes", boot: str = "b1", seed: int = 
 @pytest.fixture(scope="module")
 def project(postgres: Postgres, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseGate]:
     """A project with the documented table; every test uses a plant of its own."""
-    postgres.new_database("supabase")
-    postgres.sql(ROLES, database="supabase")
-    for _ in range(2):  # again, it changes nothing
-        postgres.sql((root / "deploy" / "supabase.sql").read_text(), database="supabase")
-    address = postgres.url_of("supabase").replace("postgres@", "authenticator@")
+    tables = (root / "deploy" / "supabase.sql").read_text()
     try:
-        with (
-            Postgrest(tmp_path_factory.mktemp("postgrest"), address) as served,
-            SupabaseGate(tmp_path_factory.mktemp("nginx"), served) as gate,
-        ):
+        with supabase_project(postgres, "supabase", tables, tmp_path_factory.mktemp("project")) as gate:
             yield gate
     except MissingServerError as fault:
         pytest.skip(str(fault))
